@@ -1,0 +1,105 @@
+// What the engine asks of an operating system for one open file. Everything the engine does to a
+// file goes through here, so that the disk, anonymous memory or a double that records and fails
+// can stand behind it.
+// Threads: every call may be made from any thread at the same time as any other, except that
+// resize() must not run beside a write() or map() of the part it removes.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+
+namespace jvdb::os {
+
+// Two paths name the same file exactly if their ids are equal.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  auto operator<=>(const FileId&) const = default;
+};
+
+struct FileInfo {
+  FileId id;
+  std::uint64_t size = 0;       // bytes
+  std::uint64_t allocated = 0;  // bytes of disk behind them: less than size where there are holes
+};
+
+struct Slice {
+  const void* data = nullptr;
+  std::size_t size = 0;
+};
+
+enum class Advice { normal, random, sequential };
+
+// A read-only view of a part of a file that stays coherent with write(). Unmapped when destroyed;
+// it may outlive its File.
+class Mapping {
+ public:
+  virtual ~Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  const std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  // Hints; offsets are from the start of the mapping. Failures are of no consequence.
+  virtual void advise(std::size_t offset, std::size_t size, Advice advice) noexcept = 0;
+  virtual void prefetch(std::size_t offset, std::size_t size) noexcept = 0;
+
+ protected:
+  Mapping(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+ private:
+  const std::byte* data_;
+  std::size_t size_;
+};
+
+class File {
+ public:
+  virtual ~File() = default;  // closes, and gives the lock back
+  File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  // The path it was opened by, for messages.
+  virtual const std::string& path() const noexcept = 0;
+  virtual Result<FileInfo> info() const = 0;
+
+  // All of `size` bytes or a failure; the file's end inside the range is Code::corrupt.
+  virtual Status read(std::uint64_t offset, void* to, std::size_t size) const = 0;
+  // All of the slices, one after the other from `offset` on. After a failure any part of them may
+  // have been written.
+  virtual Status write(std::uint64_t offset, std::span<const Slice> slices) = 0;
+  Status write(std::uint64_t offset, const void* data, std::size_t size) {
+    const Slice slice{data, size};
+    return write(offset, std::span(&slice, 1));
+  }
+
+  virtual Status resize(std::uint64_t size) = 0;
+  // Takes disk blocks for a range that holds nothing that matters, growing the file where needed:
+  // writing there cannot run out of space afterwards. Where the file system can't reserve, it
+  // writes zeros.
+  virtual Status reserve(std::uint64_t offset, std::uint64_t size) = 0;
+  // Gives the whole blocks of a range back; they read as zeros. Nothing where that can't be done.
+  virtual void punch(std::uint64_t offset, std::uint64_t size) noexcept = 0;
+
+  // Returns once everything written before the call is on stable storage (fdatasync). A failure
+  // is final: what was written may be lost, and a later success would not say otherwise.
+  virtual Status sync() = 0;
+  // Hint: begin to write the range to disk now, without waiting.
+  virtual void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept = 0;
+  // Hint: forget cached pages of the range that are not dirty, so that the next read asks the disk.
+  virtual void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept = 0;
+
+  // Maps a part that lies inside the file; `offset` is a multiple of 64 KiB.
+  virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size) const = 0;
+
+  // Takes the writer's lock, which other processes respect: false where another holds it.
+  virtual Result<bool> try_lock() = 0;
+};
+
+}  // namespace jvdb::os

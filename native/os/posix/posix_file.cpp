@@ -1,0 +1,206 @@
+#include "os/posix/posix_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "base/text.h"
+#include "os/posix/error.h"
+
+namespace jvdb::os::posix {
+namespace {
+
+constexpr std::size_t kMaxSlices = 1024;  // IOV_MAX of Linux and macOS
+
+class PosixMapping final : public Mapping {
+ public:
+  PosixMapping(void* address, std::size_t size) noexcept
+      : Mapping(static_cast<const std::byte*>(address), size), address_(address) {}
+  ~PosixMapping() override { ::munmap(address_, size()); }
+
+  void advise(std::size_t offset, std::size_t size, Advice advice) noexcept override {
+    const int hint = advice == Advice::random       ? MADV_RANDOM
+                     : advice == Advice::sequential ? MADV_SEQUENTIAL
+                                                    : MADV_NORMAL;
+    hint_pages(offset, size, hint);
+  }
+  void prefetch(std::size_t offset, std::size_t size) noexcept override {
+#if defined(MADV_POPULATE_READ)
+    hint_pages(offset, size, MADV_POPULATE_READ);
+#else
+    hint_pages(offset, size, MADV_WILLNEED);
+#endif
+  }
+
+ private:
+  void hint_pages(std::size_t offset, std::size_t size, int hint) noexcept {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t from = offset / page * page;
+    ::madvise(static_cast<std::byte*>(address_) + from, size + (offset - from), hint);
+  }
+
+  void* address_;
+};
+
+// Runs a call again for as long as a signal interrupts it.
+template <typename Call>
+auto uninterrupted(Call call) noexcept {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+}  // namespace
+
+PosixFile::~PosixFile() {
+  ::close(descriptor_);
+}
+
+Result<FileInfo> PosixFile::info() const {
+  struct ::stat found{};
+  if (::fstat(descriptor_, &found) != 0) return error(errno, "read the size of", path_);
+  return FileInfo{
+      {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)},
+      static_cast<std::uint64_t>(found.st_size),
+      static_cast<std::uint64_t>(found.st_blocks) * 512};
+}
+
+Status PosixFile::read(std::uint64_t offset, void* to, std::size_t size) const {
+  auto* at = static_cast<std::byte*>(to);
+  while (size > 0) {
+    const ssize_t got =
+        uninterrupted([&] { return ::pread(descriptor_, at, size, static_cast<off_t>(offset)); });
+    if (got < 0) return error(errno, "read", path_);
+    if (got == 0) {
+      return {Code::corrupt,
+              text(path_, " ends at byte ", offset, " where ", size, " more bytes belong")};
+    }
+    at += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+Status PosixFile::write(std::uint64_t offset, std::span<const Slice> slices) {
+  std::array<::iovec, kMaxSlices> vectors;
+  std::size_t next = 0;  // the first slice that isn't wholly written
+  std::size_t done = 0;  // bytes of it that are
+  const auto skip_finished = [&] {
+    while (next < slices.size() && done >= slices[next].size) done -= slices[next++].size;
+  };
+  skip_finished();
+  while (next < slices.size()) {
+    const std::size_t count = std::min(slices.size() - next, kMaxSlices);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Slice& slice = slices[next + i];
+      const std::size_t skip = i == 0 ? done : 0;
+      vectors[i].iov_base =
+          const_cast<std::byte*>(static_cast<const std::byte*>(slice.data)) + skip;
+      vectors[i].iov_len = slice.size - skip;
+    }
+    const ssize_t wrote = uninterrupted([&] {
+      return ::pwritev(descriptor_, vectors.data(), static_cast<int>(count),
+                       static_cast<off_t>(offset));
+    });
+    if (wrote <= 0) return error(wrote < 0 ? errno : EIO, "write to", path_);
+    offset += static_cast<std::uint64_t>(wrote);
+    done += static_cast<std::size_t>(wrote);
+    skip_finished();
+  }
+  return {};
+}
+
+Status PosixFile::resize(std::uint64_t size) {
+  if (uninterrupted([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) {
+    return error(errno, "change the size of", path_);
+  }
+  return {};
+}
+
+Status PosixFile::reserve(std::uint64_t offset, std::uint64_t size) {
+#if defined(__linux__)
+  if (uninterrupted([&] {
+        return ::fallocate(descriptor_, 0, static_cast<off_t>(offset), static_cast<off_t>(size));
+      }) == 0) {
+    return {};
+  }
+  if (errno != EOPNOTSUPP) return error(errno, text("reserve ", size, " bytes in"), path_);
+#endif
+  return write_zeros(offset, size);
+}
+
+Status PosixFile::write_zeros(std::uint64_t offset, std::uint64_t size) {
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(size, 1U << 20));
+  while (size > 0) {
+    const std::size_t piece = std::min<std::uint64_t>(size, zeros.size());
+    if (Status status = File::write(offset, zeros.data(), piece); !status) return status;
+    offset += piece;
+    size -= piece;
+  }
+  return {};
+}
+
+void PosixFile::punch(std::uint64_t offset, std::uint64_t size) noexcept {
+#if defined(__linux__)
+  (void)::fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(offset), static_cast<off_t>(size));
+#else
+  (void)offset;
+  (void)size;
+#endif
+}
+
+Status PosixFile::sync() {
+#if defined(__APPLE__)
+  // fsync there leaves the data in the drive's cache.
+  const int result = ::fcntl(descriptor_, F_FULLFSYNC);
+#else
+  const int result = uninterrupted([&] { return ::fdatasync(descriptor_); });
+#endif
+  if (result != 0) return error(errno, "sync", path_);
+  return {};
+}
+
+void PosixFile::start_writeback(std::uint64_t offset, std::uint64_t size) noexcept {
+#if defined(__linux__)
+  (void)::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                          SYNC_FILE_RANGE_WRITE);
+#else
+  (void)offset;
+  (void)size;
+#endif
+}
+
+void PosixFile::drop_cache(std::uint64_t offset, std::uint64_t size) noexcept {
+#if defined(__linux__)
+  (void)::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                        POSIX_FADV_DONTNEED);
+#else
+  (void)offset;
+  (void)size;
+#endif
+}
+
+Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t offset, std::size_t size) const {
+  void* address =
+      ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, static_cast<off_t>(offset));
+  if (address == MAP_FAILED) return error(errno, text("map ", size, " bytes of"), path_);
+  return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(address, size));
+}
+
+Result<bool> PosixFile::try_lock() {
+  if (uninterrupted([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  return error(errno, "lock", path_);
+}
+
+}  // namespace jvdb::os::posix

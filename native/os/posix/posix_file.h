@@ -1,0 +1,40 @@
+// A file of a POSIX system: positioned reads and writes, fdatasync, flock, shared mappings.
+// Threads: as os::File says; the object itself never changes after it is made.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "os/file.h"
+
+namespace jvdb::os::posix {
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int descriptor, std::string path) noexcept
+      : descriptor_(descriptor), path_(std::move(path)) {}
+  ~PosixFile() override;
+
+  const std::string& path() const noexcept override { return path_; }
+  Result<FileInfo> info() const override;
+  Status read(std::uint64_t offset, void* to, std::size_t size) const override;
+  Status write(std::uint64_t offset, std::span<const Slice> slices) override;
+  using File::write;
+  Status resize(std::uint64_t size) override;
+  Status reserve(std::uint64_t offset, std::uint64_t size) override;
+  void punch(std::uint64_t offset, std::uint64_t size) noexcept override;
+  Status sync() override;
+  void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept override;
+  void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override;
+  Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size) const override;
+  Result<bool> try_lock() override;
+
+ private:
+  Status write_zeros(std::uint64_t offset, std::uint64_t size);
+
+  int descriptor_;
+  std::string path_;
+};
+
+}  // namespace jvdb::os::posix
