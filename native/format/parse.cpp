@@ -1,0 +1,200 @@
+#include "format/parse.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/text.h"
+#include "format/seal.h"
+
+namespace jvdb::format {
+namespace {
+
+constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;  // a safe integer in JavaScript
+
+enum class HeadState { whole, damaged, other_version, foreign };
+
+HeadState examine(const Head& head) noexcept {
+  if (head.header.magic != kMagic) return HeadState::foreign;
+  if (head.header.header_crc == crc_of(head)) {
+    return head.header.version == kVersion ? HeadState::whole : HeadState::other_version;
+  }
+  // Another version may keep its checksum elsewhere.
+  return head.header.version == kVersion ? HeadState::damaged : HeadState::other_version;
+}
+
+Status corrupt(const os::File& file, std::string_view what) {
+  return {Code::corrupt, text(file.path(), " is damaged: ", what)};
+}
+
+Status read_head(const os::File& file, ParsedFile& out) {
+  Head first;
+  Head copy;
+  if (out.file_size < kFirstExtentOffset) {
+    return {Code::corrupt, text(file.path(), " is not a jvdb file, or was cut short: it has ",
+                                out.file_size, " bytes, a database at least ", kFirstExtentOffset)};
+  }
+  if (Status status = file.read(0, &first, sizeof first); !status) return status;
+  out.head = first;
+  const HeadState first_state = examine(first);
+  if (first_state == HeadState::whole) return {};
+  if (Status status = file.read(kHeadCopyOffset, &copy, sizeof copy); !status) return status;
+  const HeadState copy_state = examine(copy);
+  if (copy_state == HeadState::whole) {
+    out.head = copy;
+    out.head_from_copy = true;
+    return {};
+  }
+  if (first_state == HeadState::other_version && copy_state == HeadState::other_version) {
+    return {Code::version, text(file.path(), " has format version ", first.header.version,
+                                ", this release reads version ", kVersion)};
+  }
+  if (first_state == HeadState::foreign && copy_state == HeadState::foreign) {
+    return {Code::corrupt, text(file.path(), " is not a jvdb file: it begins with other bytes")};
+  }
+  return corrupt(file, "neither its header nor the copy of it matches its checksum");
+}
+
+Status read_schema(const os::File& file, ParsedFile& out) {
+  const FileHeader& header = out.head.header;
+  const Identity& identity = out.head.identity;
+  if ((header.feature_incompat & ~kKnownIncompatFeatures) != 0) {
+    return {Code::version, text(file.path(), " uses features (bits ", header.feature_incompat,
+                                ") that this release doesn't know; open it with a newer one")};
+  }
+  Schema& schema = out.schema;
+  schema.dimension = header.dimension;
+  schema.metric = static_cast<Metric>(identity.metric);
+  schema.id_type = static_cast<IdType>(identity.id_type);
+  schema.index_type = static_cast<IndexType>(identity.index_type);
+  schema.allow_non_finite = identity.allow_non_finite != 0;
+  schema.has_codes = identity.column_count == 2;
+  const bool known = header.dimension >= 1 && header.dimension <= kMaxDimension &&
+                     identity.metric <= 2 && identity.id_type <= 1 && identity.index_type <= 1 &&
+                     identity.allow_non_finite <= 1 && identity.column_count >= 1 &&
+                     identity.column_count <= 2;
+  if (!known) return corrupt(file, "its identity has values out of range");
+  const auto column_is = [&](std::size_t index, ColumnKind kind, std::uint32_t stride) {
+    const ColumnStride& column = identity.columns[index];
+    return column.kind == static_cast<std::uint32_t>(kind) && column.stride == stride;
+  };
+  if (!column_is(0, ColumnKind::vector, schema.vector_stride()) ||
+      (schema.has_codes && !column_is(1, ColumnKind::code, schema.code_stride()))) {
+    return corrupt(file, "its columns do not fit its dimension");
+  }
+  return {};
+}
+
+Status read_superblock(const os::File& file, ParsedFile& out) {
+  bool found = false;
+  for (const std::uint64_t offset : kSuperblockOffsets) {
+    Superblock block;
+    if (Status status = file.read(offset, &block, sizeof block); !status) return status;
+    if (block.crc != crc_of(block)) continue;
+    if (found && block.generation <= out.superblock.generation) continue;
+    out.superblock = block;
+    found = true;
+  }
+  if (!found) return corrupt(file, "neither superblock matches its checksum");
+  const Superblock& block = out.superblock;
+  const bool sound = block.durable_lsn <= kMaxLsn && block.epoch != 0 &&
+                     block.epoch_start_lsn <= block.durable_lsn + 1 &&
+                     block.history_floor_lsn <= block.durable_lsn &&
+                     block.floor_records <= block.history_floor_lsn && block.extent_count >= 1 &&
+                     block.extent_count <= out.file_size / kExtentAlignment;
+  if (!sound) return corrupt(file, "its superblock contradicts itself or the file's size");
+  return {};
+}
+
+// The extent whose header lies at `offset`, nullopt where there is none.
+Result<std::optional<ParsedExtent>> read_extent(const os::File& file, const ParsedFile& parsed,
+                                                std::uint32_t seq, std::uint64_t offset) {
+  const std::optional<ParsedExtent> none;
+  if (offset + kExtentAlignment > parsed.file_size) return none;
+  ExtentHeader header;
+  if (Status status = file.read(offset, &header, sizeof header); !status) return status;
+  if (header.magic != kExtentMagic || header.crc != crc_of(header) || header.seq != seq ||
+      header.uuid != parsed.head.header.uuid) {
+    return none;
+  }
+  const auto geometry =
+      lay_out(parsed.schema, offset, {header.records, header.slots, header.heap_bytes});
+  if (!geometry || geometry->end() > parsed.file_size) return none;
+  const ExtentHeader expected = make_extent_header(
+      *geometry, parsed.schema, parsed.head.header.uuid, seq, header.base_lsn, header.epoch);
+  if (expected.crc != header.crc || header.base_lsn > kMaxLsn) return none;
+  return std::optional(ParsedExtent{*geometry, header.base_lsn, header.epoch});
+}
+
+Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
+  std::uint64_t offset = kFirstExtentOffset;
+  std::uint64_t base_lsn = 0;
+  for (std::uint32_t seq = 1; seq != 0; ++seq) {
+    auto extent = read_extent(file, out, seq, offset);
+    if (!extent) return extent.status();
+    const bool counted = seq <= out.superblock.extent_count;
+    const bool valid = extent->has_value() && (*extent)->base_lsn >= base_lsn &&
+                       (counted || !check_epoch || (*extent)->epoch == out.superblock.epoch);
+    if (!valid) {
+      if (!counted) return {};
+      return corrupt(file, text("the header of extent ", seq, " at byte ", offset,
+                                " is missing, wrong or reaches past the end of the file (",
+                                out.file_size, " bytes)"));
+    }
+    out.extents.push_back(**extent);
+    offset = (*extent)->geometry.end();
+    base_lsn = (*extent)->base_lsn;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch) {
+  auto info = file.info();
+  if (!info) return info.status();
+  ParsedFile out{};
+  out.file_size = info->size;
+  if (Status status = read_head(file, out); !status) return status;
+  if (Status status = read_schema(file, out); !status) return status;
+  if (Status status = read_superblock(file, out); !status) return status;
+  if (Status status = read_extents(file, out, check_extent_epoch); !status) return status;
+  return out;
+}
+
+bool places_fit(const Record& record, const Schema& schema, const ExtentGeometry& extent,
+                std::uint32_t next_slot, std::uint64_t next_heap) noexcept {
+  const std::uint64_t heap_begin = std::uint64_t{record.heap_offset} * kHeapUnit;
+  const std::uint64_t heap_size = std::uint64_t{record.heap_length} * kHeapUnit;
+  const bool heap_fits =
+      heap_size == 0 ? record.heap_offset == 0
+                     : heap_begin == next_heap && heap_size <= extent.counts.heap_bytes - next_heap;
+  if (!heap_fits) return false;
+  switch (operation_of(record)) {
+    case Operation::put:
+      return next_slot < extent.counts.slots && record.size == schema.vector_bytes() &&
+             record.offset ==
+                 extent.vectors_offset + std::uint64_t{next_slot} * schema.vector_stride();
+    case Operation::remove:
+      return record.offset == 0 && record.size == 0;
+  }
+  return false;
+}
+
+std::optional<HeapEntry> heap_entry(const Record& record, const std::byte* heap,
+                                    std::uint64_t heap_bytes) noexcept {
+  if (record.heap_length == 0) return HeapEntry{};
+  const std::uint64_t begin = std::uint64_t{record.heap_offset} * kHeapUnit;
+  const std::uint64_t size = std::uint64_t{record.heap_length} * kHeapUnit;
+  if (begin > heap_bytes || size > heap_bytes - begin) return std::nullopt;
+  HeapPrefix prefix;
+  std::memcpy(&prefix, heap + begin, sizeof prefix);
+  if (prefix.id_length > kMaxIdBytes || prefix.metadata_length > kMaxMetadataBytes ||
+      heap_entry_bytes(prefix.id_length, prefix.metadata_length) != size) {
+    return std::nullopt;
+  }
+  const char* bytes = reinterpret_cast<const char*>(heap + begin + sizeof prefix);
+  return HeapEntry{{bytes, prefix.id_length}, {bytes + prefix.id_length, prefix.metadata_length}};
+}
+
+}  // namespace jvdb::format

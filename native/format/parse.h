@@ -1,0 +1,61 @@
+// The one place that reads raw numbers of an untrusted file (rule 16): it checks them against the
+// file's size and against each other before anything is allocated or mapped for them. What it
+// returns can be relied on; what mapped records and heap entries say is checked here too.
+// Threads: free functions, no state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "format/geometry.h"
+#include "format/layout.h"
+#include "format/schema.h"
+#include "os/file.h"
+
+namespace jvdb::format {
+
+struct ParsedExtent {
+  ExtentGeometry geometry;
+  std::uint64_t base_lsn = 0;
+  std::uint32_t epoch = 0;
+};
+
+struct ParsedFile {
+  Head head;
+  bool head_from_copy = false;  // the first one is damaged
+  Schema schema;
+  Superblock superblock;
+  std::vector<ParsedExtent> extents;  // extent k is element k − 1
+  std::uint64_t file_size = 0;
+};
+
+// Code::corrupt, version, or the failure to read. With `check_extent_epoch` false, extents that
+// the superblock doesn't count are taken whatever their epoch (a protocol mutant, for tests).
+Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch);
+
+// Whether a record's places lie inside its extent and are the next ones of each kind: slot
+// `next_slot` of the extent and `next_heap` bytes into its heap. Its checksum is the caller's
+// affair.
+bool places_fit(const Record& record, const Schema& schema, const ExtentGeometry& extent,
+                std::uint32_t next_slot, std::uint64_t next_heap) noexcept;
+
+struct HeapEntry {
+  std::string_view id;        // empty for int64 ids
+  std::string_view metadata;  // empty for none
+};
+
+// The heap entry of a record, nullopt where it would leave the heap or doesn't fit its own length.
+// `heap` is the extent's heap of `heap_bytes` bytes.
+std::optional<HeapEntry> heap_entry(const Record& record, const std::byte* heap,
+                                    std::uint64_t heap_bytes) noexcept;
+
+// Bytes of heap that an entry takes; 0 where there is nothing to keep.
+constexpr std::uint64_t heap_entry_bytes(std::size_t id, std::size_t metadata) noexcept {
+  return id + metadata == 0 ? 0 : align_up(sizeof(HeapPrefix) + id + metadata, kHeapUnit);
+}
+
+}  // namespace jvdb::format

@@ -1,0 +1,46 @@
+// What a database is: fixed at creation, read from the identity at open.
+// Threads: plain data.
+#pragma once
+
+#include <cstdint>
+
+#include "base/checked.h"
+#include "format/layout.h"
+
+namespace jvdb::format {
+
+struct Schema {
+  std::uint32_t dimension = 0;
+  Metric metric = Metric::cosine;
+  IdType id_type = IdType::int64;
+  IndexType index_type = IndexType::flat;
+  bool allow_non_finite = false;
+  bool has_codes = true;  // the int8 column
+
+  // Bytes of one vector, and from one slot to the next in each column.
+  std::uint32_t vector_bytes() const noexcept { return dimension * 4; }
+  std::uint32_t vector_stride() const noexcept {
+    return static_cast<std::uint32_t>(align_up(vector_bytes(), kVectorAlignment));
+  }
+  std::uint32_t code_stride() const noexcept {
+    return has_codes ? static_cast<std::uint32_t>(align_up(dimension, kVectorAlignment)) : 0;
+  }
+};
+
+inline const char* name_of(Metric metric) noexcept {
+  switch (metric) {
+    case Metric::cosine:
+      return "cosine";
+    case Metric::dot:
+      return "dot";
+    case Metric::euclidean:
+      return "euclidean";
+  }
+  return "unknown";
+}
+
+inline const char* name_of(IdType type) noexcept {
+  return type == IdType::int64 ? "int64" : "string";
+}
+
+}  // namespace jvdb::format
