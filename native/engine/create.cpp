@@ -1,0 +1,70 @@
+#include "engine/create.h"
+
+#include <array>
+#include <cstring>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "engine/clock.h"
+#include "format/seal.h"
+
+namespace jvdb::engine {
+namespace {
+
+format::Uuid random_uuid() {
+  format::Uuid uuid;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint64_t bits = random_u64();
+    std::memcpy(uuid.data() + 8 * half, &bits, sizeof bits);
+  }
+  // RFC 9562: version 4, variant 1.
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0F) | 0x40);
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3F) | 0x80);
+  return uuid;
+}
+
+Status write_new(os::File& file, const format::Schema& schema,
+                 const format::ExtentGeometry& first) {
+  const format::Head head = format::make_head(schema, first, random_uuid(), now_us(), random_u64());
+  format::Superblock block{};
+  block.epoch_start_lsn = 1;
+  block.epoch = random_nonzero_u32();
+  block.extent_count = 1;
+  block.durable_time_us = now_us();
+  block.clean = 1;
+  block.crc = format::crc_of(block);
+  const format::ExtentHeader extent =
+      format::make_extent_header(first, schema, head.header.uuid, 1, 1, block.epoch);
+
+  Status status = file.resize(first.end());
+  if (status) status = file.write(0, &head, sizeof head);
+  if (status) status = file.write(format::kHeadCopyOffset, &head, sizeof head);
+  if (status) status = file.write(format::kSuperblockOffsets[0], &block, sizeof block);
+  if (status) status = file.write(first.offset, &extent, sizeof extent);
+  if (status) status = file.sync();
+  return status;
+}
+
+}  // namespace
+
+Status create_file(os::FileSystem& files, const std::string& path, const format::Schema& schema,
+                   std::uint32_t initial_capacity) {
+  const auto first =
+      format::lay_out(schema, format::kFirstExtentOffset, format::first_extent(initial_capacity));
+  if (!first) {
+    return {Code::invalid_argument, text("an initial capacity of ", initial_capacity,
+                                         " vectors is more than a file can hold")};
+  }
+  const std::string temporary = text(path, ".tmp-", random_u64());
+  auto file = files.create(temporary);
+  if (!file) return file.status();
+  Status status = write_new(**file, schema, *first);
+  if (status) status = files.rename_new(temporary, path);
+  if (!status) {
+    (void)files.remove(temporary);
+    return status;
+  }
+  return files.sync_directory(path);
+}
+
+}  // namespace jvdb::engine

@@ -1,0 +1,24 @@
+// The rules of the journal protocol (docs/format.md) that tests switch off one at a time, to show
+// that each is needed. The engine is always run with all of them on.
+// Threads: plain data.
+#pragma once
+
+namespace jvdb::engine {
+
+struct Protocol {
+  bool payload_checksums = true;          // rule 2
+  bool group_flag = true;                 // rule 3
+  bool epoch_at_open = true;              // rule 4
+  bool epoch_after_failed_append = true;  // rule 4
+  bool two_superblocks = true;            // rule 5
+  bool superblock_after_sync = true;      // rule 6
+  bool tail_before_sync = true;           // rule 6
+  bool sync_in_recovery = true;           // rule 7
+  bool epoch_in_extent_header = true;     // rule 8
+  bool floor_records = true;              // rule 9
+  bool reserve_before_map = true;         // rule 10
+  bool failed_sync_is_final = true;       // rule 12
+  bool stat_after_lock = true;            // rule 15
+};
+
+}  // namespace jvdb::engine

@@ -1,0 +1,307 @@
+#include "engine/recovery.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/text.h"
+#include "engine/clock.h"
+#include "engine/unsynced_cache.h"
+
+namespace jvdb::engine {
+namespace {
+
+using format::Operation;
+using format::Record;
+
+// Follows the records in the order of their LSNs, across extents. Every record it accepts belongs
+// to a group that is applied once its last record was accepted, and dropped otherwise.
+class Walk {
+ public:
+  Walk(os::File& file, const Protocol& protocol, const format::ParsedFile& parsed,
+       os::Advice access, Catalog& catalog)
+      : file_(file),
+        protocol_(protocol),
+        parsed_(parsed),
+        block_(parsed.superblock),
+        access_(access),
+        catalog_(catalog),
+        floor_left_(protocol.floor_records ? block_.floor_records : 0),
+        lsn_(protocol.floor_records && floor_left_ == 0 ? block_.history_floor_lsn : 0) {}
+
+  Result<Recovered> run();
+
+ private:
+  // nullptr as a reason means that nothing is wrong.
+  using Reason = const char*;
+
+  struct Pending {
+    Extent* extent;
+    std::uint32_t record;
+    std::uint32_t slot;  // in the extent, for a put
+  };
+
+  Status find_end();
+  Result<Reason> move_on();
+  Status enter_extent(std::size_t index);
+  void check_ahead() noexcept;
+  Reason objection_to(const Record& record) const noexcept;
+  Reason objection_to_payload(const Record& record) const noexcept;
+  void accept(const Record& record);
+  void add_entered();
+  void keep_counted_extents();
+  Status apply_group();
+  void prefetch_from(std::size_t index) const noexcept;
+  std::uint64_t hash_of(const Record& record) const noexcept;
+  Status apply(const Pending& pending);
+  Result<bool> same_text(const Pending& pending, const Place& other) const;
+  Status damaged(Reason why) const;
+
+  os::File& file_;
+  const Protocol& protocol_;
+  const format::ParsedFile& parsed_;
+  const format::Superblock& block_;
+  const os::Advice access_;
+  Catalog& catalog_;
+
+  // Where the walk is: the next record is number fill_.records of extent_.
+  std::size_t next_extent_ = 0;
+  Extent* extent_ = nullptr;
+  Fill fill_;
+  std::uint64_t floor_left_;
+  std::uint64_t lsn_;  // of the last record accepted
+
+  static constexpr std::size_t kFetchedAtOnce = 32;
+  std::vector<Pending> group_;
+  std::vector<std::unique_ptr<Extent>> entered_;  // since the last whole group
+
+  // Checksums of the records from crcs_from_ on.
+  static constexpr std::uint32_t kCrcsAtOnce = 64;
+  std::array<std::uint32_t, kCrcsAtOnce> crcs_{};
+  std::uint32_t crcs_from_ = 0;
+  std::uint32_t crcs_count_ = 0;
+
+  Recovered out_;  // as of the last whole group
+};
+
+Result<Recovered> Walk::run() {
+  const std::uint64_t began = now_us();
+  out_.report.clean = block_.clean != 0;
+  out_.report.durable_lsn = block_.durable_lsn;
+  out_.report.recovered_lsn = lsn_;
+  if (!out_.report.clean) {
+    if (Status status = drop_unsynced_cache(file_, parsed_); !status) return status;
+  }
+  if (Status status = find_end(); !status) return status;
+  out_.report.dropped_records = group_.size();
+  keep_counted_extents();
+  catalog_.publish(out_.report.recovered_lsn);
+  out_.report.duration_us = now_us() - began;
+  return out_;
+}
+
+// An extent that the superblock counts stays, even if no record in it does: a new database's first.
+void Walk::keep_counted_extents() {
+  const std::size_t entered_from = next_extent_ - entered_.size();
+  const std::size_t counted =
+      std::max<std::size_t>(block_.extent_count, entered_from) - entered_from;
+  if (entered_.size() > counted) entered_.resize(counted);
+  if (entered_.empty()) return;
+  add_entered();
+  out_.fill = {};
+}
+
+Status Walk::find_end() {
+  for (;;) {
+    Result<Reason> reason = move_on();
+    if (!reason) return reason.status();
+    if (*reason == nullptr) {
+      check_ahead();
+      const Record& record = extent_->record(fill_.records);
+      *reason = objection_to(record);
+      if (*reason == nullptr) {
+        accept(record);
+        if (protocol_.group_flag && format::more_follows(record)) continue;
+        if (Status status = apply_group(); !status) return status;
+        continue;
+      }
+    }
+    const bool whole = floor_left_ == 0 && out_.report.recovered_lsn >= block_.durable_lsn;
+    return whole ? Status() : damaged(*reason);
+  }
+}
+
+// Enters the next extent where this one's records end.
+Result<Walk::Reason> Walk::move_on() {
+  for (;;) {
+    const bool full = extent_ == nullptr || fill_.records == extent_->geometry().counts.records;
+    const bool last = next_extent_ == parsed_.extents.size();
+    const bool next_begins_here = !last && floor_left_ == 0 && extent_ != nullptr &&
+                                  parsed_.extents[next_extent_].base_lsn == lsn_ + 1;
+    if (!full && !next_begins_here) return Reason{nullptr};
+    if (last) return Reason{"would lie in an extent that isn't there"};
+    const format::ParsedExtent& next = parsed_.extents[next_extent_];
+    if (floor_left_ > 0 && next.geometry.counts.records > floor_left_) {
+      return Reason{"belongs to an extent with more records than the compaction wrote"};
+    }
+    if (floor_left_ == 0 && next.base_lsn != lsn_ + 1) {
+      return Reason{"belongs to an extent with another first LSN"};
+    }
+    if (Status status = enter_extent(next_extent_); !status) return status;
+  }
+}
+
+Status Walk::enter_extent(std::size_t index) {
+  const format::ParsedExtent& parsed = parsed_.extents[index];
+  const std::uint32_t first_slot = extent_ == nullptr ? 0 : extent_->first_slot() + fill_.slots;
+  if (parsed.geometry.counts.slots > kNoSlot - first_slot) {
+    return {Code::corrupt, text(file_.path(), " is damaged: it has more than 2^32 slots")};
+  }
+  auto extent = Extent::map(file_, parsed, parsed_.schema, access_, first_slot);
+  if (!extent) return extent.status();
+  entered_.push_back(std::move(*extent));
+  extent_ = entered_.back().get();
+  next_extent_ = index + 1;
+  fill_ = {};
+  crcs_count_ = 0;
+  return {};
+}
+
+// Checksums of the next records at once, and the places of their ids on their way to the cache,
+// unless a large group lies between now and then.
+void Walk::check_ahead() noexcept {
+  if (fill_.records - crcs_from_ < crcs_count_) return;
+  const Record* records = extent_->records() + fill_.records;
+  crcs_from_ = fill_.records;
+  crcs_count_ =
+      std::min<std::uint32_t>(kCrcsAtOnce, extent_->geometry().counts.records - fill_.records);
+  crc32c_rows(records, sizeof(Record), offsetof(Record, record_crc), crcs_count_, crcs_.data());
+  if (group_.size() > kFetchedAtOnce) return;
+  for (std::uint32_t i = 0; i < crcs_count_; ++i) catalog_.prefetch(hash_of(records[i]));
+}
+
+Walk::Reason Walk::objection_to(const Record& record) const noexcept {
+  if (record.record_crc != crcs_[fill_.records - crcs_from_]) return "does not match its checksum";
+  if (floor_left_ > 0) {
+    if (record.lsn <= lsn_ || record.lsn > block_.history_floor_lsn)
+      return "has an LSN out of order";
+  } else if (record.lsn != lsn_ + 1) {
+    return "has an LSN out of order";
+  }
+  if (record.lsn >= block_.epoch_start_lsn && record.epoch != block_.epoch) {
+    return "is left over from before a crash";
+  }
+  if (!format::places_fit(record, parsed_.schema, extent_->geometry(), fill_.slots, fill_.heap)) {
+    return "points outside its extent";
+  }
+  if (protocol_.payload_checksums && record.lsn > block_.durable_lsn) {
+    return objection_to_payload(record);
+  }
+  return nullptr;
+}
+
+Walk::Reason Walk::objection_to_payload(const Record& record) const noexcept {
+  if (!extent_->heap_matches(record))
+    return "has an id or metadata that don't match their checksum";
+  if (format::operation_of(record) != Operation::put) return nullptr;
+  if (!extent_->vector_matches(record, fill_.slots))
+    return "has a vector that doesn't match its checksum";
+  if (!extent_->code_matches(record, fill_.slots))
+    return "has a code that doesn't match its checksum";
+  return nullptr;
+}
+
+void Walk::accept(const Record& record) {
+  group_.push_back({extent_, fill_.records, fill_.slots});
+  fill_.records += 1;
+  if (format::operation_of(record) == Operation::put) fill_.slots += 1;
+  fill_.heap += std::uint64_t{record.heap_length} * format::kHeapUnit;
+  lsn_ = record.lsn;
+  if (floor_left_ > 0 && --floor_left_ == 0) lsn_ = block_.history_floor_lsn;
+}
+
+void Walk::add_entered() {
+  if (entered_.empty()) return;
+  auto directory = catalog_.directory_with(entered_);
+  catalog_.add_extents(std::move(directory), std::exchange(entered_, {}));
+}
+
+Status Walk::apply_group() {
+  add_entered();
+  catalog_.reserve_ids(group_.size());
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    // What check_ahead() fetched for a large group has left the cache again.
+    if (i % kFetchedAtOnce == 0 && group_.size() > kFetchedAtOnce) prefetch_from(i);
+    if (Status status = apply(group_[i]); !status) return status;
+  }
+  group_.clear();
+  out_.report.recovered_lsn = lsn_;
+  out_.fill = fill_;
+  return {};
+}
+
+void Walk::prefetch_from(std::size_t index) const noexcept {
+  const std::size_t end = std::min(index + kFetchedAtOnce, group_.size());
+  for (std::size_t i = index; i < end; ++i) {
+    catalog_.prefetch(hash_of(group_[i].extent->record(group_[i].record)));
+  }
+}
+
+std::uint64_t Walk::hash_of(const Record& record) const noexcept {
+  const bool number = parsed_.schema.id_type == format::IdType::int64;
+  return number ? catalog_.hash({record.id, {}}) : record.id;
+}
+
+Status Walk::apply(const Pending& pending) {
+  const Place place{pending.extent, pending.slot};
+  const Record& record = pending.extent->record(pending.record);
+  out_.last_timestamp_us = std::max(out_.last_timestamp_us, record.timestamp_us);
+  out_.heap_bytes += std::uint64_t{record.heap_length} * format::kHeapUnit;
+  const bool numbers = parsed_.schema.id_type == format::IdType::int64;
+  const std::uint64_t hash = hash_of(record);
+  auto latest = catalog_.latest(hash, [&](const Place& other) -> Result<bool> {
+    if (other.record().id != record.id) return false;
+    return numbers ? Result<bool>(true) : same_text(pending, other);
+  });
+  if (!latest) return latest.status();
+  const std::uint32_t previous = *latest ? (*latest)->number() : kNoSlot;
+  if (format::operation_of(record) == Operation::put) {
+    catalog_.apply_put(hash, place, pending.record, record, previous);
+  } else if (*latest && (*latest)->extent->slots.live.test((*latest)->slot)) {
+    catalog_.apply_remove(previous, record.lsn);
+  }
+  return {};
+}
+
+// Whether two records with equal hashes have equal ids; only then is the heap touched.
+Result<bool> Walk::same_text(const Pending& pending, const Place& other) const {
+  const Record& record = pending.extent->record(pending.record);
+  const auto mine =
+      pending.extent->heap_matches(record) ? pending.extent->heap_entry(record) : std::nullopt;
+  const auto theirs = other.extent->heap_matches(other.record())
+                          ? other.extent->heap_entry(other.record())
+                          : std::nullopt;
+  if (!mine || !theirs) return damaged("or an earlier one of its id has a damaged id");
+  return mine->id == theirs->id;
+}
+
+Status Walk::damaged(Reason why) const {
+  const std::uint64_t at = extent_ == nullptr ? format::kFirstExtentOffset
+                                              : extent_->geometry().records_offset() +
+                                                    std::uint64_t{fill_.records} * sizeof(Record);
+  return {Code::corrupt,
+          text(file_.path(), " is damaged: all operations up to LSN ", block_.durable_lsn,
+               " were once safe, but after LSN ", out_.report.recovered_lsn, " the record at byte ",
+               at, " ", why,
+               "; nothing was changed; restore a backup, or salvage what is whole from a copy")};
+}
+
+}  // namespace
+
+Result<Recovered> recover(os::File& file, const Protocol& protocol,
+                          const format::ParsedFile& parsed, os::Advice access, Catalog& catalog) {
+  return Walk(file, protocol, parsed, access, catalog).run();
+}
+
+}  // namespace jvdb::engine

@@ -1,0 +1,188 @@
+#include "engine/registry.h"
+
+#include "base/text.h"
+#include "engine/create.h"
+#include "engine/guarded.h"
+
+namespace jvdb::engine {
+namespace {
+
+constexpr int kAttempts = 100;  // a file replaced again and again while it is being opened
+
+Status contradiction(const Store& store, std::string_view what, std::string_view has,
+                     std::string_view wanted) {
+  return {Code::invalid_argument, text(store.path(), " was created with ", what, " ", has, ", not ",
+                                       wanted, "; leave the option out or open another file")};
+}
+
+// Options that are the file's own must not say otherwise.
+Status check_request(const Store& store, const OpenRequest& request) {
+  const format::Schema& schema = store.schema();
+  const auto yes_no = [](bool value) { return value ? "true" : "false"; };
+  const auto column = [](bool codes) { return codes ? "int8" : "none"; };
+  if (request.dimension.value_or(schema.dimension) != schema.dimension) {
+    return {Code::dimension_mismatch, text(store.path(), " holds vectors of dimension ",
+                                           schema.dimension, ", not ", *request.dimension)};
+  }
+  if (request.metric.value_or(schema.metric) != schema.metric) {
+    return contradiction(store, "metric", name_of(schema.metric), name_of(*request.metric));
+  }
+  if (request.id_type.value_or(schema.id_type) != schema.id_type) {
+    return contradiction(store, "idType", name_of(schema.id_type), name_of(*request.id_type));
+  }
+  if (request.has_codes.value_or(schema.has_codes) != schema.has_codes) {
+    return contradiction(store, "scanColumn", column(schema.has_codes), column(*request.has_codes));
+  }
+  if (request.allow_non_finite.value_or(schema.allow_non_finite) != schema.allow_non_finite) {
+    return contradiction(store, "allowNonFinite", yes_no(schema.allow_non_finite),
+                         yes_no(*request.allow_non_finite));
+  }
+  return {};
+}
+
+Result<format::Schema> schema_to_create(const std::string& path, const OpenRequest& request) {
+  if (!request.dimension) {
+    return Status(
+        Code::not_found,
+        text(path, " does not exist; create it with new MemoryMappedVectorStore(path, dimension)"));
+  }
+  format::Schema schema;
+  schema.dimension = *request.dimension;
+  if (schema.dimension == 0 || schema.dimension > format::kMaxDimension) {
+    return Status(Code::invalid_argument, text("the dimension must be 1 to ", format::kMaxDimension,
+                                               ", not ", schema.dimension));
+  }
+  schema.metric = request.metric.value_or(schema.metric);
+  schema.id_type = request.id_type.value_or(schema.id_type);
+  schema.has_codes = request.has_codes.value_or(schema.has_codes);
+  schema.allow_non_finite = request.allow_non_finite.value_or(schema.allow_non_finite);
+  return schema;
+}
+
+}  // namespace
+
+Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
+  if (this != &other) {
+    (void)close();
+    entry_ = std::move(other.entry_);
+  }
+  return *this;
+}
+
+Store& Registry::Handle::operator*() const noexcept {
+  return *entry_->store;
+}
+
+Status Registry::Handle::close(bool orderly) {
+  if (!entry_) return {};
+  const std::shared_ptr<Entry> entry = std::exchange(entry_, nullptr);
+  const std::scoped_lock lock(entry->mutex);
+  if (--entry->handles > 0) return {};
+  Status status = orderly ? entry->store->close() : Status();
+  entry->store.reset();
+  return status;
+}
+
+Result<Registry::Handle> Registry::open(const std::string& path, const OpenRequest& request) {
+  return guarded([&]() -> Result<Handle> {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      auto handle = try_open(path, request);
+      if (!handle) return handle.status();
+      if (*handle) return std::move(**handle);
+    }
+    return Status(Code::locked, text(path, " is replaced by another process again and again"));
+  });
+}
+
+// nullopt where the file at the path changed meanwhile.
+Result<std::optional<Registry::Handle>> Registry::try_open(const std::string& path,
+                                                           const OpenRequest& request) {
+  const os::Access access = request.read_only ? os::Access::read_only : os::Access::read_write;
+  auto file = files_.open(path, access);
+  if (!file) {
+    const bool absent = file.status().code() == Code::not_found;
+    if (!absent || !request.create || request.read_only) return file.status();
+    auto schema = schema_to_create(path, request);
+    if (!schema) return schema.status();
+    Status status = create_file(files_, path, *schema, request.initial_capacity);
+    if (!status && status.code() != Code::exists) return status;
+    return std::optional<Handle>();
+  }
+  auto info = (*file)->info();
+  if (!info) return info.status();
+  return open_entry(std::move(*file), path, info->id, request);
+}
+
+Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os::File> file,
+                                                             const std::string& path,
+                                                             const os::FileId& id,
+                                                             const OpenRequest& request) {
+  // A reader shares the engine of a writer in this process, which is always up to date.
+  std::shared_ptr<Entry> entry;
+  std::unique_lock<std::mutex> lock;
+  if (request.read_only) {
+    entry = existing_entry({id, false});
+    if (entry) {
+      lock = std::unique_lock(entry->mutex);
+      if (!entry->store) {
+        lock.unlock();
+        entry = nullptr;
+      }
+    }
+  }
+  if (!entry) {
+    entry = entry_for({id, request.read_only});
+    lock = std::unique_lock(entry->mutex);
+  }
+  if (!entry->store) {
+    if (!request.read_only) {
+      auto locked = file->try_lock();
+      if (!locked) return locked.status();
+      if (!*locked) {
+        return Status(Code::locked, text(path,
+                                         " is open for writing in another process; close it "
+                                         "there, or open it here with readOnly: true"));
+      }
+      // The path may lead to another file by now: the lock must be on the one it leads to.
+      auto now = files_.stat(path);
+      const bool moved = !now || now->id != id;
+      if (moved && request.protocol.stat_after_lock) return std::optional<Handle>();
+    }
+    auto store =
+        Store::open(std::move(file), {request.read_only, request.access, request.protocol});
+    if (!store) return store.status();
+    Status status = check_request(**store, request);
+    if (!status) return status;
+    entry->store = std::move(*store);
+  } else if (Status status = check_request(*entry->store, request); !status) {
+    return status;
+  }
+  ++entry->handles;
+  return std::optional<Handle>(Handle(entry));
+}
+
+std::shared_ptr<Registry::Entry> Registry::existing_entry(const Key& key) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<Registry::Entry> Registry::entry_for(const Key& key) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(entries_, [](const auto& item) { return item.second.expired(); });
+  std::weak_ptr<Entry>& slot = entries_[key];
+  std::shared_ptr<Entry> entry = slot.lock();
+  if (!entry) {
+    entry = std::make_shared<Entry>();
+    slot = entry;
+  }
+  return entry;
+}
+
+Registry& registry() {
+  // Never destroyed: threads may still hold stores when the process ends.
+  static Registry* const instance = new Registry(os::disk());
+  return *instance;
+}
+
+}  // namespace jvdb::engine

@@ -1,0 +1,91 @@
+// One engine for each file of a process: every handle to the same file, in whatever isolate and
+// under whatever path, shares it (rule 15).
+// Threads: every call from any thread. Opening and closing one file follow one another; other files
+// are not held up by it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "engine/store.h"
+#include "os/file_system.h"
+
+namespace jvdb::engine {
+
+// What the caller wants the file to be; what it leaves open is taken from the file, or, where the
+// file is created, from a default.
+struct OpenRequest {
+  bool create = true;  // where there is no file yet
+  bool read_only = false;
+  std::optional<std::uint32_t> dimension;  // needed to create
+  std::optional<format::Metric> metric;
+  std::optional<format::IdType> id_type;
+  std::optional<bool> has_codes;
+  std::optional<bool> allow_non_finite;
+  std::uint32_t initial_capacity = 1000;
+  os::Advice access = os::Advice::normal;  // of the first handle to a file
+  Protocol protocol;
+};
+
+class Registry {
+  struct Entry;
+
+ public:
+  // A share in an open store. The last one to go closes it: it flushes, and waits for that.
+  class Handle {
+   public:
+    Handle() = default;
+    Handle(Handle&&) noexcept = default;
+    Handle& operator=(Handle&& other) noexcept;
+    ~Handle() { (void)close(); }
+
+    explicit operator bool() const noexcept { return entry_ != nullptr; }
+    Store& operator*() const noexcept;
+    Store* operator->() const noexcept { return &**this; }
+    // Ends this share. The failure of the flush, if this was the last one; the store is closed all
+    // the same. Not `orderly`: without flushing, as if the process had ended.
+    Status close(bool orderly = true);
+
+   private:
+    friend class Registry;
+    explicit Handle(std::shared_ptr<Entry> entry) noexcept : entry_(std::move(entry)) {}
+    std::shared_ptr<Entry> entry_;
+  };
+
+  explicit Registry(os::FileSystem& files) : files_(files) {}
+
+  // Code::dimension_mismatch or invalid_argument where the file contradicts the request, locked
+  // where another process writes to it.
+  Result<Handle> open(const std::string& path, const OpenRequest& request);
+
+ private:
+  // Device and inode; readers without the lock have a store of their own.
+  using Key = std::pair<os::FileId, bool>;
+
+  struct Entry {
+    std::mutex mutex;
+    std::unique_ptr<Store> store;  // null while nobody has it open
+    std::uint64_t handles = 0;
+  };
+
+  Result<std::optional<Handle>> try_open(const std::string& path, const OpenRequest& request);
+  Result<std::optional<Handle>> open_entry(std::unique_ptr<os::File> file, const std::string& path,
+                                           const os::FileId& id, const OpenRequest& request);
+  std::shared_ptr<Entry> entry_for(const Key& key);
+  std::shared_ptr<Entry> existing_entry(const Key& key);
+
+  os::FileSystem& files_;
+  std::mutex mutex_;
+  std::map<Key, std::weak_ptr<Entry>> entries_;
+};
+
+// The process's own, on its disks.
+Registry& registry();
+
+}  // namespace jvdb::engine

@@ -1,0 +1,87 @@
+#include "engine/snapshot.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace jvdb::engine {
+
+Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned parts) {
+  if (Status status = checker.check(*place.extent, place.slot, parts); !status) return status;
+  const format::Record& record = place.record();
+  Entry entry;
+  entry.id.number = record.id;
+  entry.vector = place.extent->vector(place.slot);
+  entry.created_us = record.created_us;
+  entry.updated_us = record.timestamp_us;
+  entry.lsn = record.lsn;
+  if ((parts & Checker::heap) != 0) {
+    if (const auto heap = place.extent->heap_entry(record)) {
+      entry.id.text = heap->id;
+      entry.metadata = heap->metadata;
+    }
+  }
+  return entry;
+}
+
+std::uint32_t Snapshot::count(std::size_t run) const noexcept {
+  const std::uint32_t end = run + 1 < extents_.size()
+                                ? std::min(extents_[run + 1]->first_slot(), point_.slot_end)
+                                : point_.slot_end;
+  const std::uint32_t first = extents_[run]->first_slot();
+  return end > first ? end - first : 0;
+}
+
+std::size_t Snapshot::run_of(std::uint32_t slot) const noexcept {
+  const auto after = std::upper_bound(
+      extents_.begin(), extents_.end(), slot,
+      [](std::uint32_t wanted, const Extent* extent) { return wanted < extent->first_slot(); });
+  return static_cast<std::size_t>(after - extents_.begin()) - 1;
+}
+
+search::Run Snapshot::run(std::size_t index) const noexcept {
+  const Extent& extent = *extents_[index];
+  return {extent.first_slot(), count(index), extent.vectors(), extent.vector_stride(),
+          extent.slots.norm.data()};
+}
+
+std::uint64_t Snapshot::live_word(std::size_t run, std::uint32_t word) const noexcept {
+  const Extent& extent = *extents_[run];
+  const std::uint32_t in_word = std::min<std::uint32_t>(count(run) - word * 64, 64);
+  const std::uint64_t all = in_word == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << in_word) - 1;
+  std::uint64_t live = extent.slots.live.word(word) & all;
+  // What died after the snapshot was taken still lives in it.
+  for (std::uint64_t dead = all & ~live; dead != 0; dead &= dead - 1) {
+    const std::uint32_t slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(dead));
+    if (extent.slots.died[slot].load(std::memory_order_relaxed) > point_.lsn) live |= dead & -dead;
+  }
+  return live;
+}
+
+std::optional<std::uint32_t> Snapshot::next(std::uint32_t from) const noexcept {
+  if (from >= point_.slot_end) return std::nullopt;
+  for (std::size_t run = run_of(from); run < extents_.size(); ++run) {
+    const std::uint32_t first = extents_[run]->first_slot();
+    const std::uint32_t begin = std::max(from, first) - first;
+    for (std::uint32_t word = begin / 64; word * 64 < count(run); ++word) {
+      std::uint64_t live = live_word(run, word);
+      if (word == begin / 64) live &= ~std::uint64_t{0} << (begin % 64);
+      if (live != 0) return first + word * 64 + static_cast<std::uint32_t>(std::countr_zero(live));
+    }
+  }
+  return std::nullopt;
+}
+
+bool Snapshot::id_less(std::uint32_t a, std::uint32_t b) const {
+  const auto first = entry(a, Checker::heap);
+  const auto second = entry(b, Checker::heap);
+  if (!first || !second) {
+    const std::scoped_lock lock(failure_mutex_);
+    if (failure_) failure_ = !first ? first.status() : second.status();
+    return false;
+  }
+  // Of an int64 store the texts are empty, of a string store the numbers are hashes.
+  if (first->id.text.empty()) return first->id.number < second->id.number;
+  return first->id.text < second->id.text;  // char_traits<char> compares as unsigned bytes
+}
+
+}  // namespace jvdb::engine

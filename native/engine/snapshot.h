@@ -1,0 +1,76 @@
+// One state of a store, unchanged by whatever is written after it was taken.
+// Threads: const calls from any thread at once. It must be gone before its store is.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/catalog.h"
+#include "engine/checker.h"
+#include "search/collection.h"
+
+namespace jvdb::engine {
+
+// A stored vector. What it points to stays as it is until the store is closed.
+struct Entry {
+  Id id;
+  const float* vector = nullptr;
+  std::string_view metadata;     // JSON text, empty for none
+  std::uint64_t created_us = 0;  // since 1970: first put since the id was last absent
+  std::uint64_t updated_us = 0;
+  std::uint64_t lsn = 0;  // of the operation that wrote it
+};
+
+// Reads the entry in a slot; `parts` of Checker are compared with their checksums first.
+Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned parts);
+
+class Snapshot final : public search::Collection {
+ public:
+  Snapshot(Catalog& catalog, const Checker& checker)
+      : catalog_(catalog), checker_(checker), point_(catalog.pin()), extents_(catalog.extents()) {}
+  ~Snapshot() override { catalog_.unpin(point_.lsn); }
+
+  const Point& point() const noexcept { return point_; }
+
+  // The first slot from `from` on that belongs to the snapshot. In this order, ids come by their
+  // last write.
+  std::optional<std::uint32_t> next(std::uint32_t from) const noexcept;
+  Result<Entry> entry(std::uint32_t slot, unsigned parts) const {
+    return read_entry(place_of(slot), checker_, parts);
+  }
+
+  // What kept id_less() from comparing two ids, if anything did.
+  Status failure() const {
+    const std::scoped_lock lock(failure_mutex_);
+    return failure_;
+  }
+
+  std::size_t run_count() const noexcept override { return extents_.size(); }
+  search::Run run(std::size_t index) const noexcept override;
+  std::uint64_t live_word(std::size_t run, std::uint32_t word) const noexcept override;
+  Status check_vectors(std::size_t run, std::uint32_t word, std::uint64_t slots) const override {
+    return checker_.check_vectors(*extents_[run], word, slots);
+  }
+  bool id_less(std::uint32_t a, std::uint32_t b) const override;
+
+ private:
+  std::uint32_t count(std::size_t run) const noexcept;
+  std::size_t run_of(std::uint32_t slot) const noexcept;
+  Place place_of(std::uint32_t slot) const noexcept {
+    Extent* extent = extents_[run_of(slot)];
+    return {extent, slot - extent->first_slot()};
+  }
+
+  Catalog& catalog_;
+  const Checker& checker_;
+  const Point point_;
+  const std::vector<Extent*> extents_;
+  mutable std::mutex failure_mutex_;
+  mutable Status failure_;
+};
+
+}  // namespace jvdb::engine

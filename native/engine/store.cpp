@@ -1,0 +1,178 @@
+#include "engine/store.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "engine/guarded.h"
+#include "search/flat.h"
+#include "simd/kernels.h"
+
+namespace jvdb::engine {
+namespace {
+
+constexpr char kDamageAdvice[] = "; restore a backup, or salvage what is whole from a copy";
+
+// How many ids the table must hold at least, never more than the file has room for.
+std::size_t expected_ids(const format::ParsedFile& parsed) {
+  std::uint64_t slots = 0;
+  for (const format::ParsedExtent& extent : parsed.extents) slots += extent.geometry.counts.slots;
+  return std::min(parsed.superblock.live_count, slots);
+}
+
+}  // namespace
+
+Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
+             const format::ParsedFile& parsed)
+    : file_(std::move(file)),
+      schema_(parsed.schema),
+      read_only_(options.read_only),
+      checker_(file_->path(), kDamageAdvice),
+      catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)),
+      journal_(*file_, options.protocol, parsed, catalog_, checker_) {}
+
+Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<os::File> file,
+                                           const OpenOptions& options) {
+  return guarded([&]() -> Result<std::unique_ptr<Store>> {
+    if (auto level = simd::choose(); !level) return level.status();
+    auto parsed = format::parse_file(*file, options.protocol.epoch_in_extent_header);
+    if (!parsed) return parsed.status();
+    std::unique_ptr<Store> store(new Store(std::move(file), options, *parsed));
+    auto recovered =
+        recover(*store->file_, options.protocol, *parsed, options.access, store->catalog_);
+    if (!recovered) return recovered.status();
+    store->recovery_ = recovered->report;
+    if (!options.read_only) {
+      const WritePosition end{recovered->report.recovered_lsn, recovered->last_timestamp_us, 0,
+                              recovered->fill, recovered->heap_bytes};
+      store->writer_ =
+          std::make_unique<Writer>(*store->file_, options.protocol, *parsed, options.access,
+                                   store->catalog_, store->checker_, store->journal_, end);
+    }
+    return store;
+  });
+}
+
+std::uint64_t Store::capacity() const {
+  std::uint64_t slots = 0;
+  for (const Extent* extent : catalog_.extents()) slots += extent->geometry().counts.slots;
+  return slots;
+}
+
+Result<Stats> Store::stats() const {
+  return guarded([&]() -> Result<Stats> {
+    auto info = file_->info();
+    if (!info) return info.status();
+    const Tail tail = catalog_.tail();
+    Stats out;
+    out.live = tail.live;
+    out.dead = tail.dead;
+    out.capacity = capacity();
+    out.extents = tail.extent_count;
+    out.file_bytes = info->size;
+    out.allocated_bytes = info->allocated;
+    out.memory_bytes = catalog_.memory_bytes();
+    out.last_lsn = tail.lsn;
+    out.durable_lsn = journal_.durable_lsn();
+    out.durable_time_us = journal_.durable_time_us();
+    out.flushes = journal_.flush_count();
+    out.recovery = recovery_;
+    return out;
+  });
+}
+
+Result<Appended> Store::append(const Mutations& mutations) {
+  if (read_only_) {
+    return Status(Code::read_only, text(path(),
+                                        " was opened with readOnly: true; open it for "
+                                        "writing to change it"));
+  }
+  return guarded([&] { return writer_->append(mutations); });
+}
+
+Result<std::optional<Entry>> Store::get(const Id& id, unsigned parts) const {
+  return guarded([&]() -> Result<std::optional<Entry>> {
+    auto place = catalog_.find(id);
+    if (!place) return place.status();
+    if (!*place) return std::optional<Entry>();
+    auto entry = read_entry(**place, checker_, parts);
+    if (!entry) return entry.status();
+    return std::optional(*entry);
+  });
+}
+
+std::unique_ptr<Snapshot> Store::snapshot() const {
+  return std::make_unique<Snapshot>(catalog_, checker_);
+}
+
+Status Store::check_query(std::span<const float> query) const {
+  if (query.size() != schema_.dimension) {
+    return {Code::dimension_mismatch,
+            text("the query has ", query.size(), " values, vectors of this store have ",
+                 schema_.dimension)};
+  }
+  const auto bad =
+      std::find_if(query.begin(), query.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == query.end()) return {};
+  return {Code::invalid_vector,
+          text("component ", bad - query.begin(), " of the query is not a finite float32 number")};
+}
+
+Result<Hit> Store::hit(const Snapshot& snapshot, const search::Candidate& candidate,
+                       const SearchOptions& options) const {
+  const bool text_id = schema_.id_type == format::IdType::string;
+  const unsigned parts =
+      (options.metadata || text_id ? Checker::heap : 0U) | (options.vectors ? Checker::vector : 0U);
+  auto entry = snapshot.entry(candidate.slot, parts);
+  if (!entry) return entry.status();
+  Hit out;
+  out.id_number = entry->id.number;
+  out.id_text = entry->id.text;
+  out.score = candidate.score;
+  out.distance =
+      schema_.metric == format::Metric::cosine ? 1.0 - candidate.score : 0.0 - candidate.score;
+  if (options.metadata) out.metadata = entry->metadata;
+  if (options.vectors) out.vector.assign(entry->vector, entry->vector + schema_.dimension);
+  return out;
+}
+
+Result<std::vector<Hit>> Store::search(std::span<const float> query, const SearchOptions& options,
+                                       const std::atomic<bool>& cancelled) const {
+  return guarded([&]() -> Result<std::vector<Hit>> {
+    if (Status status = check_query(query); !status) return status;
+    std::vector<Hit> hits;
+    if (options.top_k == 0) return hits;
+    const Snapshot snapshot(catalog_, checker_);
+    auto found = search::flat_search(snapshot, query, schema_.metric, options.top_k, cancelled);
+    if (!found) return found.status();
+    if (Status status = snapshot.failure(); !status) return status;
+    hits.reserve(found->size());
+    for (const search::Candidate& candidate : *found) {
+      auto one = hit(snapshot, candidate, options);
+      if (!one) return one.status();
+      hits.push_back(std::move(*one));
+    }
+    return hits;
+  });
+}
+
+Status Store::flush() {
+  if (read_only_) return {};
+  return guarded([&] { return journal_.flush(); });
+}
+
+Status Store::commit(std::uint64_t lsn) {
+  if (read_only_) return {};
+  return guarded([&] { return journal_.commit(lsn); });
+}
+
+Status Store::close() {
+  if (read_only_) return {};
+  return guarded([&] {
+    Status status = journal_.close();
+    if (status && journal_.epoch() != 0) writer_->release_unused();
+    return status;
+  });
+}
+
+}  // namespace jvdb::engine

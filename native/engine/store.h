@@ -1,0 +1,122 @@
+// One open database: the engine behind every handle of a process to the same file.
+// Threads: every call from any thread at the same time as any other, but for close(), which is the
+// last one. Writers follow one another; readers and searches never wait for a writer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/catalog.h"
+#include "engine/checker.h"
+#include "engine/journal.h"
+#include "engine/mutation.h"
+#include "engine/protocol.h"
+#include "engine/recovery.h"
+#include "engine/snapshot.h"
+#include "engine/writer.h"
+#include "format/parse.h"
+#include "os/file_system.h"
+#include "search/top_k.h"
+
+namespace jvdb::engine {
+
+struct OpenOptions {
+  bool read_only = false;
+  os::Advice access = os::Advice::normal;
+  Protocol protocol;
+};
+
+struct SearchOptions {
+  std::size_t top_k = 10;
+  bool metadata = true;
+  bool vectors = false;
+};
+
+// A search result; it owns what it says.
+struct Hit {
+  std::uint64_t id_number = 0;
+  std::string id_text;
+  double score = 0;     // grows with likeness
+  double distance = 0;  // falls with it
+  std::string metadata;
+  std::vector<float> vector;
+};
+
+struct Stats {
+  std::uint64_t live = 0;
+  std::uint64_t dead = 0;  // replaced or deleted, their space not yet given back
+  std::uint64_t capacity = 0;
+  std::uint64_t extents = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t allocated_bytes = 0;
+  std::uint64_t memory_bytes = 0;  // of the tables derived from the records
+  std::uint64_t last_lsn = 0;
+  std::uint64_t durable_lsn = 0;
+  std::uint64_t durable_time_us = 0;
+  std::uint64_t flushes = 0;
+  RecoveryReport recovery;
+};
+
+class Store {
+ public:
+  // Takes over an open file that holds a database; the caller has locked it unless it is read-only.
+  static Result<std::unique_ptr<Store>> open(std::unique_ptr<os::File> file,
+                                             const OpenOptions& options);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  const format::Schema& schema() const noexcept { return schema_; }
+  const std::string& path() const noexcept { return file_->path(); }
+  bool read_only() const noexcept { return read_only_; }
+  std::uint64_t live() const { return catalog_.tail().live; }
+  std::uint64_t last_lsn() const { return catalog_.point().lsn; }
+  std::uint64_t durable_lsn() const { return journal_.durable_lsn(); }
+  std::uint64_t capacity() const;
+  Result<Stats> stats() const;
+
+  // Visible to every later call when it returns, and safe against the end of the process. All of
+  // the group or, with a failure, nothing.
+  Result<Appended> append(const Mutations& mutations);
+
+  // nullopt where the id is absent. `parts` (of Checker) are what will be read of it.
+  Result<std::optional<Entry>> get(const Id& id, unsigned parts) const;
+  std::unique_ptr<Snapshot> snapshot() const;
+
+  // The vectors most like `query`, which has `dimension` finite values: Code::invalid_vector.
+  // Best first; equal scores by id. Code::aborted soon after `cancelled` became true.
+  Result<std::vector<Hit>> search(std::span<const float> query, const SearchOptions& options,
+                                  const std::atomic<bool>& cancelled) const;
+
+  // Everything acknowledged before the call is durable when it returns.
+  Status flush();
+  // Makes operations up to `lsn` durable; callers at the same time share a sync.
+  Status commit(std::uint64_t lsn);
+  // Flushes, marks the file as closed in order and gives unused space back. The file stays open,
+  // and locked, until the object is destroyed.
+  Status close();
+
+ private:
+  Store(std::unique_ptr<os::File> file, const OpenOptions& options,
+        const format::ParsedFile& parsed);
+  Status check_query(std::span<const float> query) const;
+  Result<Hit> hit(const Snapshot& snapshot, const search::Candidate& candidate,
+                  const SearchOptions& options) const;
+
+  const std::unique_ptr<os::File> file_;
+  const format::Schema schema_;
+  const bool read_only_;
+  Checker checker_;
+  mutable Catalog catalog_;
+  Journal journal_;
+  RecoveryReport recovery_;
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace jvdb::engine
