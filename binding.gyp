@@ -1,0 +1,47 @@
+# The build where CMake is missing: node-gyp reads the same list of sources as CMakeLists.txt.
+{
+  'variables': {
+    'jvdb_tests%': 0,
+    'jvdb_flags': ['-std=c++20', '-ffp-contract=off', '-fvisibility=hidden', '-fexceptions', '-O3'],
+  },
+  'target_defaults': {
+    'include_dirs': ['native'],
+    'defines': ['NDEBUG'],
+    'cflags!': ['-fno-exceptions'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags_cc': ['<@(jvdb_flags)', '-frtti'],
+    'xcode_settings': {
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'GCC_ENABLE_CPP_RTTI': 'YES',
+      'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+      'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off'],
+      'MACOSX_DEPLOYMENT_TARGET': '11.0',
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'jvdb',
+      'sources': ['<!@(node scripts/sources.js core binding)'],
+      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
+    },
+  ],
+  'conditions': [
+    ['jvdb_tests==1', {
+      'targets': [
+        {
+          'target_name': 'jvdb_tests',
+          'type': 'executable',
+          'sources': ['<!@(node scripts/sources.js core tests)'],
+          'include_dirs': ['test/native'],
+          'libraries': ['-lpthread'],
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,62 @@
+/** What went wrong, for programs. `docs/errors.md` says what each means and what to do. */
+export type JvdbErrorCode =
+  | 'JVDB_INVALID_ARGUMENT'
+  | 'JVDB_INVALID_ID'
+  | 'JVDB_INVALID_VECTOR'
+  | 'JVDB_DIMENSION_MISMATCH'
+  | 'JVDB_NOT_FOUND'
+  | 'JVDB_EXISTS'
+  | 'JVDB_CLOSED'
+  | 'JVDB_LOCKED'
+  | 'JVDB_READ_ONLY'
+  | 'JVDB_CORRUPT'
+  | 'JVDB_VERSION'
+  | 'JVDB_IO'
+  | 'JVDB_NO_SPACE'
+  | 'JVDB_TOO_MANY_OPEN_FILES'
+  | 'JVDB_UNSUPPORTED_FS'
+  | 'JVDB_FORKED'
+  | 'JVDB_CONFLICT'
+  | 'JVDB_TIMEOUT'
+  | 'JVDB_NO_BINARY';
+
+/**
+ * The one class of errors that this package throws. The message gives the values and the way out;
+ * `cause` is what lay behind it, such as the operating system's error.
+ */
+export class JvdbError extends Error {
+  /** What went wrong, for programs. */
+  readonly code: JvdbErrorCode;
+
+  /**
+   * Makes an error.
+   *
+   * @param code - what went wrong
+   * @param message - the values and the way out
+   * @param options - `cause`: the error behind it
+   */
+  constructor(code: JvdbErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static {
+    // On the prototype, as for the built-in errors: an instance shows no such property.
+    Object.defineProperty(this.prototype, 'name', { value: 'JvdbError', configurable: true, writable: true });
+  }
+}
+
+/**
+ * Makes what the addon threw a JvdbError.
+ *
+ * @param thrown - whatever was thrown
+ * @returns a JvdbError, or `thrown` itself where it isn't the addon's
+ */
+export function toJvdbError(thrown: unknown): unknown {
+  if (thrown instanceof JvdbError || typeof thrown !== 'object' || thrown === null) return thrown;
+  const { code, message, osError } = thrown as { code?: unknown; message?: unknown; osError?: unknown };
+  if (typeof code !== 'string' || !code.startsWith('JVDB_')) return thrown;
+  // The addon's error came from another realm where the caller runs in a VM context, and its stack
+  // says nothing that ours doesn't: it is kept for the operating system's number only.
+  return new JvdbError(code as JvdbErrorCode, String(message), osError === undefined ? undefined : { cause: thrown });
+}

@@ -1,0 +1,16 @@
+/**
+ * jvdb: an embedded, persistent vector store for Node.js.
+ */
+export { JvdbError, type JvdbErrorCode } from './errors.js';
+export { MemoryMappedVectorStore } from './store.js';
+export type {
+  DistanceMetric,
+  IdType,
+  SearchHit,
+  SearchOptions,
+  StoreOptions,
+  StoreStats,
+  VectorId,
+  VectorInput,
+  VectorRecord,
+} from './types.js';

@@ -1,0 +1,173 @@
+/**
+ * The only importer of the addon: its functions with their types. They check what they are given
+ * and throw errors with a code; `guard` makes these JvdbErrors.
+ */
+import path from 'node:path';
+import load from 'node-gyp-build';
+import { JvdbError, toJvdbError } from './errors.js';
+
+declare const handle: unique symbol;
+/** An open store. */
+export type Handle = number & { readonly [handle]: true };
+declare const cursor: unique symbol;
+/** An iteration over a snapshot. */
+export interface Cursor {
+  readonly [cursor]: true;
+}
+declare const canceller: unique symbol;
+/** Stops a search. */
+export interface Canceller {
+  readonly [canceller]: true;
+}
+
+type Id = number | bigint | string;
+
+/** The arguments of open(); metric, id type and access are positions in their lists of names. */
+export type OpenArguments = [
+  path: string,
+  create: boolean,
+  readOnly: boolean,
+  dimension: number | undefined,
+  metric: number | undefined,
+  idType: number | undefined,
+  codes: boolean | undefined,
+  allowNonFinite: boolean | undefined,
+  initialCapacity: number,
+  access: number,
+  flushOnExit: boolean,
+  commit: boolean,
+];
+
+/** Search results by column, best first; vectors one after the other. */
+export type HitColumns = [
+  ids: Id[],
+  scores: number[],
+  distances: number[],
+  metadata: (string | undefined)[] | undefined,
+  vectors: ArrayBuffer | undefined,
+];
+
+/** Entries by column; vectors one after the other, times in milliseconds. */
+export type EntryColumns = [
+  ids: Id[],
+  metadata: (string | undefined)[],
+  created: number[],
+  updated: number[],
+  vectors: ArrayBuffer,
+];
+
+/** Figures of a store, as the addon names them. */
+export interface NativeStats {
+  vectorCount: number;
+  deadCount: number;
+  capacity: number;
+  extentCount: number;
+  fileBytes: number;
+  allocatedBytes: number;
+  memoryBytes: number;
+  lastLsn: number;
+  durableLsn: number;
+  durableAt: number;
+  flushCount: number;
+  recovery: { clean: boolean; durableLsn: number; recoveredLsn: number; droppedRecords: number; durationMs: number };
+}
+
+/** The addon's functions. */
+export interface Native {
+  open(...args: OpenArguments): Handle;
+  openAsync(...args: OpenArguments): Promise<Handle>;
+  close(store: Handle): void;
+  closeAsync(store: Handle): Promise<void>;
+  flush(store: Handle): void;
+  flushAsync(store: Handle): Promise<void>;
+  flushAll(): void;
+  facts(store: Handle): [dimension: number, metric: string, idType: string, codes: boolean, allowNonFinite: boolean];
+  put(store: Handle, id: Id, vector: Float32Array, metadata: string | undefined): number;
+  update(
+    store: Handle,
+    id: Id,
+    vector: Float32Array | undefined,
+    metadata: string | undefined,
+    keepMetadata: boolean,
+  ): number;
+  remove(store: Handle, id: Id): number;
+  putBatch(store: Handle, ids: IdColumn, vectors: Float32Array, metadata: MetadataColumn): number;
+  putBatchAsync(store: Handle, ids: IdColumn, vectors: Float32Array, metadata: MetadataColumn): Promise<number>;
+  removeBatch(store: Handle, ids: IdColumn): number;
+  has(store: Handle, id: Id): boolean;
+  get(store: Handle, id: Id, out: Float32Array, times: Float64Array): string | null | undefined;
+  read(store: Handle, id: Id, out: Float32Array): boolean;
+  readMany(store: Handle, ids: IdColumn, out: Float32Array): number;
+  search(store: Handle, query: Float32Array, topK: number, metadata: boolean, vectors: boolean): HitColumns;
+  searchAsync(
+    store: Handle,
+    query: Float32Array,
+    topK: number,
+    metadata: boolean,
+    vectors: boolean,
+    canceller: Canceller | undefined,
+  ): Promise<HitColumns>;
+  canceller(): Canceller;
+  cancel(canceller: Canceller): void;
+  cursor(store: Handle): Cursor;
+  cursorEnd(cursor: Cursor): void;
+  cursorIds(cursor: Cursor, limit: number): Id[];
+  cursorEntries(cursor: Cursor, limit: number): Promise<EntryColumns>;
+  vectorCount(store: Handle): number;
+  capacity(store: Handle): number;
+  lastLsn(store: Handle): number;
+  durableLsn(store: Handle): number;
+  stats(store: Handle): NativeStats;
+  simdLevel(): string;
+}
+
+/** Ids as the addon takes them: many numbers are fastest as a typed array. */
+export type IdColumn = readonly Id[] | Float64Array | BigInt64Array;
+/** One text for each id, undefined for none. */
+export type MetadataColumn = readonly (string | undefined)[] | undefined;
+
+function loadAddon(): Native {
+  try {
+    return load(path.join(__dirname, '..')) as Native;
+  } catch (cause) {
+    throw new JvdbError(
+      'JVDB_NO_BINARY',
+      `no binary of jvdb for ${process.platform}-${process.arch} and Node ${process.version}; ` +
+        'in a clone of the repository run: npm run build:native',
+      { cause },
+    );
+  }
+}
+
+/** The addon. */
+export const native: Native = loadAddon();
+
+/**
+ * Runs a call of the addon.
+ *
+ * @param call - calls the addon
+ * @returns what the call returns
+ * @throws JvdbError where the addon throws
+ */
+export function guard<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    throw toJvdbError(thrown);
+  }
+}
+
+/**
+ * Waits for a call of the addon.
+ *
+ * @param call - calls the addon
+ * @returns what the promise resolves to
+ * @throws JvdbError where the addon throws or rejects
+ */
+export async function guardAsync<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    throw toJvdbError(thrown);
+  }
+}

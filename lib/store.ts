@@ -1,0 +1,181 @@
+import { openArguments, toFlat, toFloat32, toIdColumn, toJson, toMetadataColumn } from './arguments.js';
+import { guard, guardAsync, native, type Handle } from './native.js';
+import { Opened } from './store-handle.js';
+import { StoreReader } from './store-reader.js';
+import type { StoreOptions, VectorId, VectorInput } from './types.js';
+
+/**
+ * A store of vectors in one memory-mapped file.
+ *
+ * Every change is in the operating system's hands when its call returns: it survives the end of the
+ * process, however that comes. Power loss takes at most what came after the last flush, and leaves
+ * what was before it whole.
+ *
+ * One process writes to a file at a time; all workers (`node:worker_threads`) of that process may
+ * open it and share it. Each worker opens the file by its path: a store can't be posted to another.
+ *
+ * Every method throws, or rejects with, a `JvdbError`; after `close()` that is `JVDB_CLOSED`.
+ *
+ * @template M - the metadata stored with a vector
+ * @template I - the ids: `number | bigint` for idType 'int64', `string` for 'string'
+ */
+export class MemoryMappedVectorStore<
+  M extends object = Record<string, unknown>,
+  I extends VectorId = VectorId,
+> extends StoreReader<M, I> {
+  /**
+   * Opens a database, or creates it where there is no file.
+   *
+   * @param filePath - the file, by custom `<name>.jvdb`; its directory must exist
+   * @param dimension - values of each vector, 1 to 65,536
+   * @param options - see `StoreOptions`
+   * @throws JvdbError `JVDB_LOCKED` where another process writes to it, `JVDB_DIMENSION_MISMATCH` or
+   *   `JVDB_INVALID_ARGUMENT` where the file was created otherwise, `JVDB_CORRUPT` or `JVDB_VERSION`
+   *   where it can't be read, `JVDB_NOT_FOUND` where its directory doesn't exist
+   */
+  constructor(filePath: string, dimension: number, options: StoreOptions = {}) {
+    super(filePath, dimension, options);
+  }
+
+  /**
+   * Opens a database that must exist; its dimension is read from the file.
+   *
+   * @param filePath - the file
+   * @param options - see `StoreOptions`
+   * @returns the store
+   * @throws JvdbError as the constructor does, and `JVDB_NOT_FOUND` where there is no file
+   */
+  static open<M extends object = Record<string, unknown>, I extends VectorId = VectorId>(
+    filePath: string,
+    options: StoreOptions = {},
+  ): MemoryMappedVectorStore<M, I> {
+    const handle = guard(() => native.open(...openArguments(filePath, undefined, options)));
+    return MemoryMappedVectorStore.#adopt<M, I>(filePath, handle, options);
+  }
+
+  /**
+   * `open` off the event loop: reading the records of a very large file takes a moment.
+   *
+   * @param filePath - the file
+   * @param options - see `StoreOptions`
+   * @returns a promise of the store
+   */
+  static async openAsync<M extends object = Record<string, unknown>, I extends VectorId = VectorId>(
+    filePath: string,
+    options: StoreOptions = {},
+  ): Promise<MemoryMappedVectorStore<M, I>> {
+    const handle = await guardAsync(() => native.openAsync(...openArguments(filePath, undefined, options)));
+    return MemoryMappedVectorStore.#adopt<M, I>(filePath, handle, options);
+  }
+
+  static #adopt<M extends object, I extends VectorId>(
+    filePath: string,
+    handle: Handle,
+    options: StoreOptions,
+  ): MemoryMappedVectorStore<M, I> {
+    return new MemoryMappedVectorStore<M, I>(filePath, 0, new Opened(handle, options) as StoreOptions);
+  }
+
+  /**
+   * Inserts a vector, or replaces the one with this id.
+   *
+   * @param id - of the store's idType; a string has 1 to 1024 bytes of UTF-8
+   * @param vector - `dimension` finite values
+   * @param metadata - an object that can be written as JSON, or its JSON text, up to 1 MiB and 64
+   *   levels deep; without it, or with '', the vector has none
+   * @returns the LSN of the change, a positive integer
+   */
+  storeVector(id: I, vector: VectorInput, metadata?: M | string): number {
+    return guard(() =>
+      native.put(this.handle, id, toFloat32(vector), metadata === undefined ? undefined : toJson(metadata)),
+    );
+  }
+
+  /**
+   * Replaces the vector of an id that exists.
+   *
+   * @param id - of the store's idType
+   * @param vector - `dimension` finite values
+   * @param metadata - replaces the old; without it the old stays, with '' it goes
+   * @returns the LSN of the change, 0 where the id is absent
+   */
+  updateVector(id: I, vector: VectorInput, metadata?: M | string): number {
+    return guard(() => {
+      const json = metadata === undefined ? undefined : toJson(metadata);
+      return native.update(this.handle, id, toFloat32(vector), json, metadata === undefined);
+    });
+  }
+
+  /**
+   * Replaces the metadata of an id that exists.
+   *
+   * @param id - of the store's idType
+   * @param metadata - the new; '' for none
+   * @returns the LSN of the change, 0 where the id is absent
+   */
+  updateMetadata(id: I, metadata: M | string): number {
+    return guard(() => native.update(this.handle, id, undefined, toJson(metadata), false));
+  }
+
+  /**
+   * Deletes a vector.
+   *
+   * @param id - of the store's idType
+   * @returns the LSN of the change, 0 where the id is absent
+   */
+  deleteVector(id: I): number {
+    return guard(() => native.remove(this.handle, id));
+  }
+
+  /**
+   * Inserts or replaces many vectors as one change: all of them or, with an error, none.
+   *
+   * A flat Float32Array is written to the file without a copy in between.
+   *
+   * @param ids - n ids; of equal ones the last wins
+   * @param vectors - n × `dimension` values one after the other, or n vectors
+   * @param metadata - one for each id, undefined for none
+   * @returns how many different ids were stored
+   */
+  batchStore(
+    ids: readonly I[] | BigInt64Array | Float64Array,
+    vectors: Float32Array | readonly VectorInput[],
+    metadata?: readonly (M | string | undefined)[],
+  ): number {
+    return guard(() => native.putBatch(this.handle, ...this.#batch(ids, vectors, metadata)));
+  }
+
+  /**
+   * `batchStore` off the event loop. The inputs are copied before the call returns.
+   *
+   * @param ids - as for batchStore
+   * @param vectors - as for batchStore
+   * @param metadata - as for batchStore
+   * @returns a promise of how many different ids were stored
+   */
+  async batchStoreAsync(
+    ids: readonly I[] | BigInt64Array | Float64Array,
+    vectors: Float32Array | readonly VectorInput[],
+    metadata?: readonly (M | string | undefined)[],
+  ): Promise<number> {
+    return guardAsync(() => native.putBatchAsync(this.handle, ...this.#batch(ids, vectors, metadata)));
+  }
+
+  #batch(
+    ids: readonly I[] | BigInt64Array | Float64Array,
+    vectors: Float32Array | readonly VectorInput[],
+    metadata: readonly (M | string | undefined)[] | undefined,
+  ): [ReturnType<typeof toIdColumn>, Float32Array, ReturnType<typeof toMetadataColumn>] {
+    return [toIdColumn(ids), toFlat(vectors, ids.length, this.dimension), toMetadataColumn(metadata)];
+  }
+
+  /**
+   * Deletes many vectors as one change.
+   *
+   * @param ids - of the store's idType; absent ones are passed over
+   * @returns how many were deleted
+   */
+  batchDelete(ids: readonly I[] | BigInt64Array | Float64Array): number {
+    return guard(() => native.removeBatch(this.handle, toIdColumn(ids)));
+  }
+}

@@ -1,0 +1,118 @@
+/** The id of a vector: number or bigint (0 … 2^63-1) in a store of idType 'int64', else string. */
+export type VectorId = number | bigint | string;
+
+/** A vector: `dimension` finite float32 values. */
+export type VectorInput = Float32Array | readonly number[];
+
+/** How likeness is measured. */
+export type DistanceMetric = 'cosine' | 'dot' | 'euclidean';
+
+/** The type of all ids of a store. */
+export type IdType = 'int64' | 'string';
+
+/**
+ * Options of a store. `metric`, `idType`, `scanColumn` and `allowNonFinite` belong to the file: for
+ * one that exists, leave them out or give what it was created with. The others are this handle's.
+ */
+export interface StoreOptions {
+  /** Vectors that a new file has room for at first; it grows by itself. Default 1000. */
+  initialCapacity?: number;
+  /** How `search` measures likeness. Default 'cosine'. */
+  metric?: DistanceMetric;
+  /** The type of all ids. Default 'int64'. */
+  idType?: IdType;
+  /** Open without the writer's lock; every change throws `JVDB_READ_ONLY`. Default false. */
+  readOnly?: boolean;
+  /**
+   * 'periodic': a change is safe against the end of the process when the call returns, and against
+   * power loss after the next flush. 'commit': against both when the call returns. Default 'periodic'.
+   */
+  durability?: 'periodic' | 'commit';
+  /** Keep an int8 copy of each vector, a quarter of its size, for faster exact search. Default 'int8'. */
+  scanColumn?: 'int8' | 'none';
+  /** How the file will be read, for the operating system; the first handle to a file decides. Default 'normal'. */
+  access?: 'normal' | 'random' | 'sequential';
+  /** Accept NaN and infinities; such vectors are never search results. Default false. */
+  allowNonFinite?: boolean;
+  /** Flush when the process ends in any way that lets JavaScript run. Default true. */
+  flushOnExit?: boolean;
+}
+
+/** A stored vector. */
+export interface VectorRecord<M extends object = Record<string, unknown>, I extends VectorId = VectorId> {
+  /** An integer id is a number up to 2^53-1, else a bigint. */
+  id: I;
+  /** A copy of the `dimension` values. */
+  vector: Float32Array;
+  /** undefined if it was stored with none. */
+  metadata: M | undefined;
+  /** When the id was first stored since it was last absent: milliseconds since 1970. */
+  createdAt: number;
+  /** When it was last written: milliseconds since 1970. */
+  updatedAt: number;
+}
+
+/** Options of a search. */
+export interface SearchOptions {
+  /** Results at most. Default 10. */
+  topK?: number;
+  /** Give each hit its metadata. Default true. */
+  includeMetadata?: boolean;
+  /** Give each hit a copy of its vector. Default false. */
+  includeVectors?: boolean;
+  /** Ends the search early; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** A search result. */
+export interface SearchHit<M extends object = Record<string, unknown>, I extends VectorId = VectorId> {
+  /** An integer id is a number up to 2^53-1, else a bigint. */
+  id: I;
+  /** Falls with likeness: 1 − cosine, −dot product, or L2 distance. */
+  distance: number;
+  /** Grows with likeness: cosine similarity (−1 … 1), dot product, or −L2 distance. */
+  score: number;
+  /** With `includeMetadata`; undefined if it was stored with none. */
+  metadata?: M | undefined;
+  /** With `includeVectors`. */
+  vector?: Float32Array;
+}
+
+/** Figures of a store. */
+export interface StoreStats {
+  /** Vectors in the store. */
+  vectorCount: number;
+  /** Replaced and deleted vectors whose space is still taken. */
+  deadCount: number;
+  /** Vectors the file has room for before it grows, dead ones included. */
+  capacity: number;
+  /** Parts the file has grown by. */
+  extentCount: number;
+  /** Size of the file. */
+  fileBytes: number;
+  /** Disk space behind it. */
+  allocatedBytes: number;
+  /** Memory of the tables derived from the file, without the mapped file itself. */
+  memoryBytes: number;
+  /** LSN of the last change. */
+  lastLsn: number;
+  /** Changes up to this LSN survive power loss. */
+  durableLsn: number;
+  /** When that became so: a date. */
+  durableAt: Date;
+  /** Flushes by this process that had something to do. */
+  flushCount: number;
+  /** What opening the file found. */
+  recovery: {
+    /** Whether it had been closed in order. */
+    clean: boolean;
+    /** What the last flush before had made durable. */
+    durableLsn: number;
+    /** What was found: at least that. */
+    recoveredLsn: number;
+    /** Operations of an unfinished batch, which were dropped. */
+    droppedRecords: number;
+    /** How long it took, in milliseconds. */
+    durationMs: number;
+  };
+}

@@ -1,0 +1,126 @@
+// Many operations as one group, here or on a pool thread. Threads: as task.h says.
+#include <utility>
+
+#include "base/text.h"
+#include "binding/convert.h"
+#include "binding/entry.h"
+#include "binding/task.h"
+#include "engine/mutation.h"
+
+namespace jvdb::binding {
+namespace {
+
+using engine::Mutation;
+
+// Puts of consecutive rows of one flat array.
+class PutBatch final : public engine::Mutations {
+ public:
+  PutBatch(const Call& call, std::uint32_t dimension, format::IdType type)
+      : ids_(call.env(), call[1], type),
+        metadata_(call.env(), call[3], ids_.size()),
+        dimension_(dimension) {
+    const Floats floats = floats_of(call.env(), call[2]);
+    if (floats.size != ids_.size() * dimension) {
+      fail(Code::dimension_mismatch,
+           text("there are ", ids_.size(), " ids of dimension ", dimension, " but ", floats.size,
+                " values; give ", ids_.size() * dimension));
+    }
+    vectors_ = floats.data;
+    if (floats.shared) own_vectors();
+  }
+  // For another thread: JavaScript may change its memory meanwhile.
+  void own_vectors() {
+    if (!copy_.empty()) return;
+    copy_.assign(vectors_, vectors_ + ids_.size() * dimension_);
+    vectors_ = copy_.data();
+  }
+
+  std::size_t size() const noexcept override { return ids_.size(); }
+  Mutation at(std::size_t index) const noexcept override {
+    Mutation out;
+    out.id = ids_.at(index);
+    out.vector = vectors_ + index * dimension_;
+    out.metadata = metadata_.at(index);
+    return out;
+  }
+
+ private:
+  IdList ids_;
+  MetadataList metadata_;
+  std::uint32_t dimension_;
+  const float* vectors_ = nullptr;
+  std::vector<float> copy_;
+};
+
+class RemoveBatch final : public engine::Mutations {
+ public:
+  RemoveBatch(const Call& call, format::IdType type) : ids_(call.env(), call[1], type) {}
+  std::size_t size() const noexcept override { return ids_.size(); }
+  Mutation at(std::size_t index) const noexcept override {
+    Mutation out;
+    out.kind = Mutation::Kind::remove;
+    out.id = ids_.at(index);
+    return out;
+  }
+
+ private:
+  IdList ids_;
+};
+
+class PutBatchTask final : public Task {
+ public:
+  PutBatchTask(std::shared_ptr<Session> session, std::unique_ptr<PutBatch> batch)
+      : session_(std::move(session)), batch_(std::move(batch)) {}
+
+  Status run() override {
+    const Session::Work work(*session_);
+    if (!work) return Session::closed();
+    auto appended = session_->append(*batch_);
+    if (appended) stored_ = appended->stored;
+    return appended.status();
+  }
+  Napi::Value result(Napi::Env env) override {
+    return {env, to_number(env, static_cast<double>(stored_))};
+  }
+
+ private:
+  std::shared_ptr<Session> session_;
+  std::unique_ptr<PutBatch> batch_;
+  std::uint64_t stored_ = 0;
+};
+
+std::unique_ptr<PutBatch> batch_of(const Call& call) {
+  const format::Schema& schema = call.session().store().schema();
+  return std::make_unique<PutBatch>(call, schema.dimension, schema.id_type);
+}
+
+// putBatch(store, ids, vectors, metadata?): the number of different ids stored
+napi_value put_batch(const Call& call) {
+  const engine::Appended appended = take(call.session().append(*batch_of(call)));
+  return to_number(call.env(), static_cast<double>(appended.stored));
+}
+
+// putBatchAsync(store, ids, vectors, metadata?): a promise of that
+napi_value put_batch_async(const Call& call) {
+  auto batch = batch_of(call);
+  batch->own_vectors();
+  return start(call.env(), std::make_unique<PutBatchTask>(call.share(), std::move(batch)));
+}
+
+// removeBatch(store, ids): the number removed
+napi_value remove_batch(const Call& call) {
+  Session& session = call.session();
+  const RemoveBatch batch(call, session.store().schema().id_type);
+  return to_number(call.env(), static_cast<double>(take(session.append(batch)).removed));
+}
+
+}  // namespace
+
+void define_batch_functions(Napi::Env env, Napi::Object exports) {
+  define(env, exports,
+         std::array{Function{"putBatch", entry<put_batch>},
+                    Function{"putBatchAsync", entry<put_batch_async>},
+                    Function{"removeBatch", entry<remove_batch>}});
+}
+
+}  // namespace jvdb::binding

@@ -1,0 +1,74 @@
+#include "binding/session.h"
+
+#include "base/text.h"
+
+namespace jvdb::binding {
+
+Session::Work::Work(Session& session) : session_(session) {
+  const std::scoped_lock lock(session.mutex_);
+  admitted_ = !session.closing_;
+  if (admitted_) ++session.working_;
+}
+
+Session::Work::~Work() {
+  if (!admitted_) return;
+  const std::scoped_lock lock(session_.mutex_);
+  if (--session_.working_ == 0) session_.idle_.notify_all();
+}
+
+bool Session::closing() {
+  const std::scoped_lock lock(mutex_);
+  return closing_;
+}
+
+void Session::watch(std::atomic<bool>& cancelled) {
+  const std::scoped_lock lock(mutex_);
+  watched_.insert(&cancelled);
+  if (closing_) cancelled = true;
+}
+
+void Session::unwatch(std::atomic<bool>& cancelled) {
+  const std::scoped_lock lock(mutex_);
+  watched_.erase(&cancelled);
+}
+
+std::uint64_t Session::add_snapshot() {
+  auto snapshot = store().snapshot();
+  const std::scoped_lock lock(mutex_);
+  snapshots_[++next_snapshot_] = std::move(snapshot);
+  return next_snapshot_;
+}
+
+engine::Snapshot* Session::snapshot(std::uint64_t number) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = snapshots_.find(number);
+  return found == snapshots_.end() ? nullptr : found->second.get();
+}
+
+void Session::drop_snapshot(std::uint64_t number) noexcept {
+  const std::scoped_lock lock(mutex_);
+  snapshots_.erase(number);
+}
+
+Result<engine::Appended> Session::append(const engine::Mutations& mutations) {
+  if (options_.read_only) {
+    return Status(Code::read_only, text(store().path(),
+                                        " was opened with readOnly: true; open it for "
+                                        "writing to change it"));
+  }
+  auto appended = store().append(mutations);
+  if (!appended || !options_.commit || appended->lsn == 0) return appended;
+  if (Status status = store().commit(appended->lsn); !status) return status;
+  return appended;
+}
+
+Status Session::close(bool orderly) {
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  for (std::atomic<bool>* cancelled : watched_) *cancelled = true;
+  idle_.wait(lock, [&] { return working_ == 0; });
+  snapshots_.clear();
+  return handle_.close(orderly);
+}
+
+}  // namespace jvdb::binding

@@ -1,0 +1,86 @@
+// One JavaScript handle to a store. It ends once, and not before the work that other threads do for
+// it has ended.
+// Threads: close() and begin() from any thread; the rest as noted.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "base/status.h"
+#include "engine/registry.h"
+
+namespace jvdb::binding {
+
+class Session {
+ public:
+  // What a handle decides for itself, whatever other handles to the store do.
+  struct Options {
+    bool read_only = false;
+    bool flush_on_exit = true;
+    bool commit = false;  // durability 'commit': a mutation returns once it is on disk
+  };
+
+  Session(engine::Registry::Handle handle, const Options& options)
+      : handle_(std::move(handle)), options_(options) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // A piece of work on another thread. It holds the store open; `cancelled` turns true when the
+  // session is being closed.
+  class Work {
+   public:
+    explicit Work(Session& session);  // throws nothing; check with operator bool
+    ~Work();
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+    explicit operator bool() const noexcept { return admitted_; }  // false: closed before it began
+
+   private:
+    Session& session_;
+    bool admitted_;
+  };
+
+  // What calls get once the session is closed.
+  static Status closed() { return {Code::closed, "the store is closed; open it again to use it"}; }
+  bool closing();
+
+  // Flags that close() raises, for work that can stop early.
+  void watch(std::atomic<bool>& cancelled);
+  void unwatch(std::atomic<bool>& cancelled);
+
+  // Snapshots are the session's, so that closing it can end them; nullptr once it did.
+  std::uint64_t add_snapshot();
+  engine::Snapshot* snapshot(std::uint64_t number);
+  void drop_snapshot(std::uint64_t number) noexcept;
+
+  // Only while not closed: on the JavaScript thread whose handle this is, or inside a Work.
+  engine::Store& store() const noexcept { return *handle_; }
+  bool read_only() const noexcept { return options_.read_only; }
+  bool flush_on_exit() const noexcept { return options_.flush_on_exit; }
+
+  // Code::read_only where the handle is.
+  Result<engine::Appended> append(const engine::Mutations& mutations);
+  Status flush() { return store().flush(); }
+  // Waits for work under way, cancels what can be cancelled. `orderly`: flushed and marked as
+  // closed in order, if this was the last handle of the process.
+  Status close(bool orderly);
+
+ private:
+  engine::Registry::Handle handle_;
+  const Options options_;
+
+  std::mutex mutex_;  // all below
+  std::condition_variable idle_;
+  std::uint64_t working_ = 0;
+  bool closing_ = false;
+  std::set<std::atomic<bool>*> watched_;
+  std::map<std::uint64_t, std::unique_ptr<engine::Snapshot>> snapshots_;
+  std::uint64_t next_snapshot_ = 0;
+};
+
+}  // namespace jvdb::binding

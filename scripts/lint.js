@@ -1,0 +1,22 @@
+'use strict';
+// eslint, prettier and clang-format over what git knows. With --fix they mend what they can; with
+// --tidy clang-tidy reads the C++ sources too (it must be installed).
+const { execFileSync } = require('node:child_process');
+const { root, run, runPackage } = require('./run.js');
+
+const fix = process.argv.includes('--fix');
+
+function tracked(...patterns) {
+  const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...patterns], { cwd: root });
+  return list.toString().split('\n').filter(Boolean);
+}
+
+runPackage('eslint', fix ? ['--fix', '.'] : ['.']);
+runPackage('prettier', [fix ? '--write' : '--check', '--log-level', 'warn', '.']);
+const cpp = tracked('native/**/*.h', 'native/**/*.cpp', 'test/native/*.h', 'test/native/*.cpp', 'bench/**/*.cpp');
+runPackage('clang-format-node', fix ? ['-i', ...cpp] : ['--dry-run', '--Werror', ...cpp]);
+if (process.argv.includes('--tidy')) {
+  run('cmake', ['-S', root, '-B', 'build-tidy', '-DCMAKE_BUILD_TYPE=Debug']);
+  const sources = tracked('native/**/*.cpp').filter((file) => !file.startsWith('native/binding/'));
+  run('clang-tidy-19', ['-p', 'build-tidy', '--quiet', '--warnings-as-errors=*', ...sources]);
+}

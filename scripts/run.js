@@ -1,0 +1,39 @@
+'use strict';
+// What the build scripts share: running a program of node_modules, and finding CMake.
+const { spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+
+/** Runs a program in the repository; ends this process with its status where that isn't 0. */
+function run(program, args, env = {}) {
+  const { status, error } = spawnSync(program, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Runs the command of an installed package. */
+function runPackage(name, args, env) {
+  const file = require.resolve(`${name}/package.json`, { paths: [root] });
+  const { bin } = require(file);
+  const script = path.join(path.dirname(file), typeof bin === 'string' ? bin : bin[name]);
+  run(process.execPath, [script, ...args], env);
+}
+
+/** Whether CMake can be had. */
+function hasCMake() {
+  return spawnSync('cmake', ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Arguments that make node-gyp use the running Node's own headers, where they are installed. */
+function nodeGypHeaders() {
+  const prefix = path.join(path.dirname(process.execPath), '..');
+  return existsSync(path.join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : [];
+}
+
+module.exports = { root, run, runPackage, hasCMake, nodeGypHeaders };

@@ -1,0 +1,32 @@
+'use strict';
+// Builds the C++ tests and runs them with each instruction set this machine has.
+// Usage: node scripts/test-native.js [--sanitize=address,undefined | --sanitize=thread] [suite]
+const path = require('node:path');
+const { root, run, runPackage, hasCMake, nodeGypHeaders } = require('./run.js');
+
+const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize='))?.slice('--sanitize='.length);
+const suites = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+
+function build() {
+  if (hasCMake()) {
+    const directory = path.join(root, sanitize === undefined ? 'build-tests' : `build-${sanitize.split(',')[0]}`);
+    const type = sanitize === undefined ? 'Release' : 'RelWithDebInfo';
+    run('cmake', ['-S', root, '-B', directory, `-DCMAKE_BUILD_TYPE=${type}`, `-DJVDB_SANITIZE=${sanitize ?? ''}`]);
+    run('cmake', ['--build', directory, '--parallel', '2']);
+    return path.join(directory, 'jvdb_tests');
+  }
+  if (sanitize !== undefined) {
+    console.error('The sanitizers need CMake.');
+    process.exit(1);
+  }
+  // The addon's own target is built beside it, into the same folder.
+  runPackage('node-gyp', ['rebuild', '--loglevel', 'warn', ...nodeGypHeaders(), '--', '-Djvdb_tests=1']);
+  return path.join(root, 'build', 'Release', 'jvdb_tests');
+}
+
+const tests = build();
+run(tests, suites);
+// What depends on the instruction set, without any.
+if (suites.length === 0) {
+  for (const suite of ['search_test', 'simd_test', 'store_test']) run(tests, [suite], { JVDB_SIMD: 'scalar' });
+}
