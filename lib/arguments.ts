@@ -190,7 +190,7 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
  * @returns what the addon takes; other values than ids are refused there
  */
 export function toIdColumn(ids: readonly VectorId[] | Float64Array | BigInt64Array): IdColumn {
-  if (!Array.isArray(ids)) return ids;
+  if (!Array.isArray(ids) || ids.length === 0) return ids;
   const numbers = new Float64Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
     const id: unknown = ids[i];
