@@ -1,0 +1,116 @@
+// As protocol_test.cpp, for what a disk does: rules 10, 12 and 15.
+#include "engine/registry.h"
+#include "protocol_fixture.h"
+
+namespace jvdb::test::protocol {
+namespace {
+
+const Test kReserve("protocol_disk_test",
+                    "rule 10: space is reserved before anything is acknowledged in it", [] {
+                      expect_rule(&Protocol::reserve_before_map, [](Disk& disk) {
+                        const auto store = disk.open();
+                        for (std::uint64_t id = 1; id <= 64; ++id) disk.put(*store, id, id);
+                        expect_ok(store->flush());
+                        disk.files.set_free_bytes(0);
+                        const auto appended =
+                            store->append(Group(disk.ids).put(65, vector_for(65)));
+                        const bool refused = appended.status().code() == Code::no_space;
+                        const bool flushes = store->flush().ok();
+                        disk.files.set_free_bytes(std::uint64_t{1} << 40);
+                        return refused && flushes &&
+                               store->append(Group(disk.ids).put(66, vector_for(66))).ok();
+                      });
+                    });
+
+const Test kFinal("protocol_disk_test", "rule 12: a failed sync is final", [] {
+  expect_rule(&Protocol::failed_sync_is_final, [](Disk& disk) {
+    bool claimed_durable = false;
+    {
+      const auto store = disk.open();
+      disk.put(*store, 1, 1);
+      expect_ok(store->flush());
+      disk.put(*store, 2, 2);
+      bool once = true;
+      disk.files.hooks().fail_sync = [&] { return std::exchange(once, false); };
+      expect_code(store->flush(), Code::io);
+      if (!holds(*store, {{1, 1}, {2, 2}})) return false;  // reads go on
+      claimed_durable = store->flush().ok();
+      if (disk.protocol.failed_sync_is_final) {
+        expect_code(store->append(Group(disk.ids).put(3, vector_for(3))).status(), Code::io);
+        expect_code(store->close(), Code::io);
+      }
+    }
+    disk.files.hooks().fail_sync = nullptr;
+    disk.power_cut([](std::uint64_t, std::size_t newest) { return newest; });
+    return !claimed_durable && opens_with(disk, {{1, 1}});
+  });
+});
+
+const Test kEvicted("protocol_disk_test",
+                    "rule 12: after a failed sync, what the cache lost is an error", [] {
+                      Disk disk{Protocol()};
+                      const auto store = disk.open();
+                      disk.put(*store, 1, 1);
+                      expect_ok(store->flush());
+                      disk.put(*store, 2, 2);
+                      disk.files.hooks().fail_sync = [] { return true; };
+                      expect_code(store->flush(), Code::io);
+                      disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
+                      expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
+                      expect_code(store->get({2, {}}, engine::Checker::vector).status(), Code::io);
+                      const std::atomic<bool> cancelled{false};
+                      expect_code(store->search(vector_for(1), {}, cancelled).status(), Code::io);
+                      disk.files.forget_lost(kPath, 0, kFirst.end());  // the record too
+                      expect_code(store->get({2, {}}, engine::Checker::heap).status(), Code::io);
+                    });
+
+const Test kDropCache("protocol_disk_test",
+                      "rule 12: recovery reads what the disk has, not a cache that lies", [] {
+                        Disk disk{Protocol()};
+                        {
+                          const auto store = disk.open();
+                          disk.put(*store, 1, 1);
+                          expect_ok(store->flush());
+                          disk.put(*store, 2, 2);
+                          disk.files.hooks().fail_sync = [] { return true; };
+                          expect_code(store->flush(), Code::io);
+                        }
+                        disk.files.hooks().fail_sync = nullptr;
+                        expect(opens_with(disk, {{1, 1}}));
+                      });
+
+const Test kKilled("protocol_disk_test",
+                   "rule 12: recovery keeps what kill -9 left dirty in the cache", [] {
+                     Disk disk{Protocol()};
+                     std::map<std::uint64_t, std::uint64_t> expected;
+                     {
+                       const auto store = disk.open();
+                       for (std::uint64_t id = 1; id <= 100; ++id) {
+                         disk.put(*store, id, id);
+                         expected[id] = id;
+                         if (id == 30) expect_ok(store->flush());
+                       }
+                     }
+                     expect(opens_with(disk, expected));
+                   });
+
+const Test kStat("protocol_disk_test", "rule 15: the lock is on the file the path leads to", [] {
+  expect_rule(&Protocol::stat_after_lock, [](Disk& disk) {
+    expect_ok(engine::create_file(disk.files, "compacted", kSchema, 64));
+    disk.files.hooks().before_lock = [&] {
+      disk.files.hooks().before_lock = nullptr;
+      disk.files.replace(kPath, "compacted");
+    };
+    engine::Registry registry(disk.files);
+    engine::OpenRequest request;
+    request.protocol = disk.protocol;
+    {
+      auto handle = take(registry.open(kPath, request));
+      (void)take(handle->append(Group(disk.ids).put(1, vector_for(1))));
+    }
+    return opens_with(disk, {{1, 1}});
+  });
+});
+
+}  // namespace
+}  // namespace jvdb::test::protocol

@@ -1,0 +1,110 @@
+/** Rules of the architecture that a machine can check: who may know whom, file sizes, the public API. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as jvdb from '../../lib/index.js';
+import { ROOT } from '../support.js';
+
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  .split('\n')
+  .filter((file) => /\.(ts|mts|js|cjs|mjs|h|cpp)$/.test(file));
+const text = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** The rooms of native/, and the rooms below each that it may know. */
+const ROOMS: Record<string, readonly string[]> = {
+  base: [],
+  os: ['base'],
+  simd: ['base'],
+  format: ['base', 'os'],
+  search: ['base', 'format', 'simd'],
+  engine: ['base', 'os', 'format', 'simd', 'search'],
+  binding: ['base', 'os', 'format', 'simd', 'engine'],
+};
+
+describe('native', () => {
+  const sources = files.filter((file) => file.startsWith('native/') && !file.endsWith('.json'));
+
+  test('a room knows only rooms below its own', () => {
+    const upwards = sources.flatMap((file) => {
+      const room = file.split('/')[1]!;
+      const known = [room, ...ROOMS[room]!];
+      return [...text(file).matchAll(/#include "([^"]+)"/g)]
+        .filter(([, included]) => !known.includes(included!.split('/')[0]!))
+        .map(([, included]) => `${file} includes ${included!}`);
+    });
+    expect(upwards).toEqual([]);
+  });
+
+  test('only the binding knows Node-API', () => {
+    const users = sources.filter((file) => /#include <(napi|node_api)\.h>/.test(text(file)));
+    expect(users.filter((file) => !file.startsWith('native/binding/'))).toEqual([]);
+  });
+
+  test('every source is in sources.json, and every name there is a file', () => {
+    const lists = JSON.parse(text('native/sources.json')) as Record<string, string[]>;
+    const named = [...lists['core']!, ...lists['binding']!].map((file) => `native/${file}`);
+    expect(named.sort()).toEqual(sources.filter((file) => file.endsWith('.cpp')).sort());
+    const tests = files.filter((file) => file.startsWith('test/native/') && file.endsWith('.cpp'));
+    expect(lists['tests']!.map((file) => `test/native/${file}`).sort()).toEqual(tests.sort());
+  });
+
+  test('every header opens with its purpose and its thread rule', () => {
+    const silent = sources.filter((file) => {
+      const code = text(file);
+      const opening = code.slice(0, code.indexOf('#pragma once'));
+      return file.endsWith('.h') && !(opening.startsWith('// ') && opening.includes('Threads: '));
+    });
+    expect(silent).toEqual([]);
+  });
+});
+
+describe('lib', () => {
+  test('only native.ts loads the addon', () => {
+    const loaders = files.filter((file) => file.startsWith('lib/') && /node-gyp-build'|\.node'/.test(text(file)));
+    expect(loaders.sort()).toEqual(['lib/native.ts', 'lib/node-gyp-build.d.ts']);
+  });
+
+  test('the public names', () => {
+    expect(Object.keys(jvdb).sort()).toEqual(['JvdbError', 'MemoryMappedVectorStore']);
+    const methods = new Set<string>();
+    for (
+      let one: unknown = jvdb.MemoryMappedVectorStore.prototype;
+      one !== Object.prototype;
+      one = Object.getPrototypeOf(one)
+    ) {
+      for (const name of Object.getOwnPropertyNames(one)) methods.add(name);
+    }
+    expect([...methods].sort()).toEqual([
+      'batchDelete',
+      'batchRetrieve',
+      'batchStore',
+      'batchStoreAsync',
+      'capacity',
+      'close',
+      'closeAsync',
+      'constructor',
+      'deleteVector',
+      'durableLsn',
+      'entries',
+      'flush',
+      'flushSync',
+      'has',
+      'ids',
+      'lastLsn',
+      'readVector',
+      'readVectors',
+      'retrieveVector',
+      'search',
+      'searchSync',
+      'stats',
+      'storeVector',
+      'updateMetadata',
+      'updateVector',
+      'vectorCount',
+    ]);
+  });
+});
+
+test('every file has 400 lines at most', () => {
+  expect(files.filter((file) => text(file).trimEnd().split('\n').length > 400)).toEqual([]);
+});
