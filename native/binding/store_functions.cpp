@@ -70,7 +70,7 @@ napi_value remove(const Call& call) {
 napi_value has(const Call& call) {
   const Store& store = call.session().store();
   const IdValue id(call.env(), call[1], store.schema().id_type);
-  return Napi::Boolean::New(call.env(), take(store.get(id.id(), 0)).has_value());
+  return Napi::Boolean::New(call.env(), take(store.has(id.id())));
 }
 
 Floats output_of(const Call& call, std::size_t index, std::size_t size) {
@@ -88,9 +88,9 @@ napi_value read(const Call& call) {
   const format::Schema& schema = store.schema();
   const IdValue id(call.env(), call[1], schema.id_type);
   const Floats out = output_of(call, 2, schema.dimension);
-  const auto entry = take(store.get(id.id(), Checker::vector));
-  if (entry) std::memcpy(out.data, entry->vector, schema.vector_bytes());
-  return Napi::Boolean::New(call.env(), entry.has_value());
+  const float* vector = take(store.vector(id.id()));
+  if (vector != nullptr) std::memcpy(out.data, vector, schema.vector_bytes());
+  return Napi::Boolean::New(call.env(), vector != nullptr);
 }
 
 // readMany(store, ids, out): the number found; the rows of the others become NaN
@@ -102,9 +102,9 @@ napi_value read_many(const Call& call) {
   std::uint32_t found = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     float* row = out.data + i * schema.dimension;
-    const auto entry = take(store.get(ids.at(i), Checker::vector));
-    if (entry) {
-      std::memcpy(row, entry->vector, schema.vector_bytes());
+    const float* vector = take(store.vector(ids.at(i)));
+    if (vector != nullptr) {
+      std::memcpy(row, vector, schema.vector_bytes());
       ++found;
     } else {
       std::fill_n(row, schema.dimension, std::numeric_limits<float>::quiet_NaN());

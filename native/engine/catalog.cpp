@@ -26,15 +26,14 @@ Catalog::Catalog(const format::Schema& schema, std::uint64_t id_hash_seed, const
 }
 
 Result<bool> Catalog::has_id(const Place& place, const Id& id, std::uint64_t hash) const {
-  if (Status status = checker_.check_record(*place.extent, place.slot); !status) return status;
-  const format::Record& record = place.record();
-  if (schema_.id_type == format::IdType::int64) return record.id == id.number;
-  if (record.id != hash) return false;
+  const std::uint64_t stored = place.extent->slots.id[place.slot];
+  if (schema_.id_type == format::IdType::int64) return stored == id.number;
+  if (stored != hash) return false;
   // Equal hashes are not equal ids.
   if (Status status = checker_.check(*place.extent, place.slot, Checker::heap); !status) {
     return status;
   }
-  const auto entry = place.extent->heap_entry(record);
+  const auto entry = place.extent->heap_entry(place.record());
   return entry.has_value() && entry->id == id.text;
 }
 
@@ -107,7 +106,7 @@ void Catalog::reserve_ids(std::size_t more) {
     if (!pins_.empty()) forgotten = std::min(forgotten, *pins_.begin());
   }
   // A bit for each slot that is the latest of an id some reader may still find: marking them first
-  // lets the records be read in their order.
+  // lets their ids be read in order.
   std::vector<std::uint64_t> heads((std::size_t{slot_end_} + 63) / 64);
   std::size_t kept = 0;
   table_->for_each([&](std::uint32_t slot) {
@@ -133,7 +132,8 @@ std::unique_ptr<IdTable> Catalog::rebuilt(std::size_t entries,
     for (std::uint64_t bits = heads[word]; bits != 0; bits &= bits - 1) {
       const auto slot = static_cast<std::uint32_t>(word * 64) +
                         static_cast<std::uint32_t>(std::countr_zero(bits));
-      const std::uint64_t id = place_of(slot).record().id;
+      const Place place = place_of(slot);
+      const std::uint64_t id = place.extent->slots.id[place.slot];
       const bool number = schema_.id_type == format::IdType::int64;
       table->insert(number ? hash_number(id, id_hash_seed_) : id, slot);
     }
@@ -181,6 +181,7 @@ void Catalog::apply_put(std::uint64_t hash, const Place& place, std::uint32_t re
                         const format::Record& record, std::uint32_t previous) noexcept {
   SlotArrays& slots = place.extent->slots;
   slots.previous[place.slot] = previous;
+  slots.id[place.slot] = record.id;
   slots.record[place.slot] = record_index;
   slots.norm[place.slot] = record.norm;
   slots.code_scale[place.slot] = record.code_scale;
@@ -237,7 +238,7 @@ std::uint32_t Catalog::first_slot_above(std::uint64_t lsn) const {
 }
 
 std::size_t Catalog::memory_bytes() const noexcept {
-  constexpr std::size_t slot_bytes = 8 + 4 + 4 + 4 + 4 + 4;  // SlotArrays without its bits
+  constexpr std::size_t slot_bytes = 8 + 8 + 4 + 4 + 4 + 4 + 4;  // SlotArrays without its bits
   const std::size_t slots = published_.load().slot_end;
   const ReaderGate::Pass pass = gate_.enter();
   return directory_.load(std::memory_order_acquire)->table->bytes() + slots * slot_bytes +

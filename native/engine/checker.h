@@ -23,9 +23,6 @@ class Checker {
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
   // The vectors of `slots`, bits of slots 64·word + i of the extent.
   Status check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const;
-  // A slot whose record can't be relied on may not even be compared with an id.
-  Status check_record(const Extent& extent, std::uint32_t slot) const;
-
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
   // carry `epoch`.
   void distrust(std::uint32_t first_slot, std::uint32_t epoch) noexcept {
@@ -37,6 +34,7 @@ class Checker {
   bool distrusted(const Extent& extent, std::uint32_t slot) const noexcept {
     return extent.first_slot() + slot >= first_distrusted_.load(std::memory_order_acquire);
   }
+  Status check_record(const Extent& extent, std::uint32_t slot) const;
   Status check_slowly(Extent& extent, std::uint32_t slot, unsigned parts) const;
   Status damaged(const Extent& extent, std::uint32_t slot, const char* what) const;
 

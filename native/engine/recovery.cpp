@@ -261,7 +261,7 @@ Status Walk::apply(const Pending& pending) {
   const bool numbers = parsed_.schema.id_type == format::IdType::int64;
   const std::uint64_t hash = hash_of(record);
   auto latest = catalog_.latest(hash, [&](const Place& other) -> Result<bool> {
-    if (other.record().id != record.id) return false;
+    if (other.extent->slots.id[other.slot] != record.id) return false;
     return numbers ? Result<bool>(true) : same_text(pending, other);
   });
   if (!latest) return latest.status();

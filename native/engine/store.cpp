@@ -90,6 +90,25 @@ Result<Appended> Store::append(const Mutations& mutations) {
   return guarded([&] { return writer_->append(mutations); });
 }
 
+Result<bool> Store::has(const Id& id) const {
+  return guarded([&]() -> Result<bool> {
+    const auto place = catalog_.find(id);
+    if (!place) return place.status();
+    return place->has_value();
+  });
+}
+
+Result<const float*> Store::vector(const Id& id) const {
+  return guarded([&]() -> Result<const float*> {
+    const auto place = catalog_.find(id);
+    if (!place) return place.status();
+    if (!*place) return nullptr;
+    const auto [extent, slot] = **place;
+    if (Status status = checker_.check(*extent, slot, Checker::vector); !status) return status;
+    return extent->vector(slot);
+  });
+}
+
 Result<std::optional<Entry>> Store::get(const Id& id, unsigned parts) const {
   return guarded([&]() -> Result<std::optional<Entry>> {
     auto place = catalog_.find(id);

@@ -85,6 +85,9 @@ class Store {
   // the group or, with a failure, nothing.
   Result<Appended> append(const Mutations& mutations);
 
+  Result<bool> has(const Id& id) const;
+  // The values of a vector, nullptr where the id is absent. They stay until the store is closed.
+  Result<const float*> vector(const Id& id) const;
   // nullopt where the id is absent. `parts` (of Checker) are what will be read of it.
   Result<std::optional<Entry>> get(const Id& id, unsigned parts) const;
   std::unique_ptr<Snapshot> snapshot() const;
