@@ -1,0 +1,94 @@
+/** What the benches share: medians, tables, the bare program, a directory, the machine. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+
+const ROOT = path.join(__dirname, '..');
+
+/** A directory for the files of a bench; JVDB_BENCH_DIR chooses the disk. */
+export class Scratch implements Disposable {
+  readonly path = mkdtempSync(path.join(process.env['JVDB_BENCH_DIR'] ?? tmpdir(), 'jvdb-bench-'));
+
+  file(name: string): string {
+    return path.join(this.path, name);
+  }
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds that a call takes. */
+export function milliseconds(call: () => void): number {
+  const began = performance.now();
+  call();
+  return performance.now() - began;
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+/** Random float32 vectors one after the other, each value in −1 … 1. */
+export function randomVectors(count: number, dimension: number): Float32Array {
+  const out = new Float32Array(count * dimension);
+  let state = 12345;
+  for (let i = 0; i < out.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    out[i] = (state >>> 8) / 8388608 - 1;
+  }
+  return out;
+}
+
+/** Touches memory once: pages that a virtual machine never used cost its host a fault each. */
+export function warmMemory(bytes: number): void {
+  for (let i = 0; i < bytes; i += 1 << 28) Buffer.alloc(1 << 28, 1);
+}
+
+/** What the bare program prints, as numbers. */
+export function bare(...args: (string | number)[]): number[] {
+  const build = path.join(ROOT, 'build-tests');
+  const program = path.join(build, 'jvdb_bare');
+  if (!existsSync(program)) {
+    spawnSync('cmake', ['-S', ROOT, '-B', build, '-DCMAKE_BUILD_TYPE=Release'], { stdio: 'ignore' });
+    spawnSync('cmake', ['--build', build, '--target', 'jvdb_bare'], { stdio: 'inherit' });
+  }
+  const { stdout, status } = spawnSync(program, args.map(String), { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`jvdb_bare ended with ${status}`);
+  return stdout.trim().split(/\s+/).map(Number);
+}
+
+/** A peer, undefined where it isn't installed. */
+export function peer<T>(name: string): T | undefined {
+  try {
+    return createRequire(path.join(__dirname, 'package.json'))(name) as T;
+  } catch {
+    console.log(`\nMISSING: ${name}; run npm install in bench/`);
+    return undefined;
+  }
+}
+
+/** Resident anonymous memory of this process, in bytes: what is not a mapped file. */
+export function anonymousMemory(): number {
+  const line = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(line?.[1]) * 1024;
+}
+
+/** Prints a table in Markdown. */
+export function table(title: string, header: readonly string[], rows: readonly (readonly string[])[]): void {
+  console.log(`\n### ${title}\n`);
+  for (const row of [header, header.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+}
+
+/** A number with three digits that matter. */
+export function shown(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}
+
+/** What the figures were read on. */
+export function machine(): string {
+  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${process.platform}, Node ${process.version}`;
+}

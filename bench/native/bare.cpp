@@ -1,0 +1,113 @@
+// The machine's own limit beside the store: the same bytes at the same places, written by nothing
+// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single).
+//   jvdb_bare bulk FILE COUNT DIMENSION ROUNDS
+//   jvdb_bare single FILE COUNT DIMENSION HEAP_BYTES
+// Threads: one.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kRecordBytes = 96;
+constexpr std::size_t kPiece = std::size_t{1} << 20;
+
+[[noreturn]] void fail(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
+void write_all(int file, const std::vector<char>& bytes, off_t offset) {
+  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
+    const std::size_t size = std::min(kPiece, bytes.size() - at);
+    if (::pwrite(file, bytes.data() + at, size, offset + static_cast<off_t>(at)) != static_cast<ssize_t>(size)) {
+      fail("pwrite");
+    }
+  }
+}
+
+struct Parts {
+  std::size_t vector, code, records_at, vectors_at, codes_at, heap_at, end;
+  Parts(std::size_t count, std::size_t dimension, std::size_t heap)
+      : vector((dimension * 4 + 63) / 64 * 64),
+        code((dimension + 63) / 64 * 64),
+        records_at(65536),
+        vectors_at(records_at + count * kRecordBytes),
+        codes_at(vectors_at + count * vector),
+        heap_at(codes_at + count * code),
+        end(heap_at + count * heap) {}
+};
+
+int create(const char* path) {
+  ::unlink(path);
+  const int file = ::open(path, O_RDWR | O_CREAT, 0600);
+  if (file < 0) fail(path);
+  return file;
+}
+
+double bulk(const char* path, std::size_t count, std::size_t dimension, bool reserve) {
+  const Parts parts(count, dimension, 0);
+  static std::vector<char> vectors, codes, records;
+  vectors.assign(count * parts.vector, 'v');
+  codes.assign(count * parts.code, 'c');
+  records.assign(count * kRecordBytes, 'r');
+  const int file = create(path);
+  const auto began = Clock::now();
+  if (reserve && ::posix_fallocate(file, 0, static_cast<off_t>(parts.end)) != 0) fail("fallocate");
+  write_all(file, vectors, static_cast<off_t>(parts.vectors_at));
+  write_all(file, codes, static_cast<off_t>(parts.codes_at));
+  write_all(file, records, static_cast<off_t>(parts.records_at));
+  if (::fdatasync(file) != 0) fail("fdatasync");
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  ::close(file);
+  ::unlink(path);
+  return seconds;
+}
+
+double single(const char* path, std::size_t count, std::size_t dimension, std::size_t heap) {
+  const Parts parts(count, dimension, heap);
+  const std::vector<char> bytes(std::max(parts.vector, std::size_t{4096}), 'x');
+  const int file = create(path);
+  if (::posix_fallocate(file, 0, static_cast<off_t>(parts.end)) != 0) fail("fallocate");
+  const auto put = [&](std::size_t at, std::size_t size) {
+    if (::pwrite(file, bytes.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size)) fail("pwrite");
+  };
+  const auto began = Clock::now();
+  for (std::size_t i = 0; i < count; ++i) {
+    put(parts.vectors_at + i * parts.vector, parts.vector);
+    put(parts.codes_at + i * parts.code, parts.code);
+    if (heap > 0) put(parts.heap_at + i * heap, heap);
+    put(parts.records_at + i * kRecordBytes, kRecordBytes);
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  ::close(file);
+  ::unlink(path);
+  return seconds / static_cast<double>(count) * 1e9;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 6) return 2;
+  const std::string mode = argv[1];
+  const auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };
+  if (mode == "bulk") {
+    // With and without reserving the blocks first: the faster way is the limit.
+    for (std::uint64_t round = 0; round < number(5); ++round) {
+      std::printf("%.6f %.6f\n", bulk(argv[2], number(3), number(4), false), bulk(argv[2], number(3), number(4), true));
+    }
+  } else {
+    std::printf("%.1f\n", single(argv[2], number(3), number(4), number(5)));
+  }
+  return 0;
+}
