@@ -44,7 +44,7 @@ async function lmdbBulk(lmdb: Lmdb, path: string, dimension: number, vectors: Fl
 }
 
 async function bulk(scratch: Scratch, dimension: number): Promise<string[]> {
-  const lmdb = peer<Lmdb>('lmdb');
+  const lmdb = peer('lmdb') as Lmdb | undefined;
   const ids = Float64Array.from({ length: COUNT }, (_, i) => i);
   const vectors = randomVectors(COUNT, dimension);
   const ours: number[] = [];

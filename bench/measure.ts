@@ -62,9 +62,9 @@ export function bare(...args: (string | number)[]): number[] {
 }
 
 /** A peer, undefined where it isn't installed. */
-export function peer<T>(name: string): T | undefined {
+export function peer(name: string): unknown {
   try {
-    return createRequire(path.join(__dirname, 'package.json'))(name) as T;
+    return createRequire(path.join(__dirname, 'package.json'))(name);
   } catch {
     console.log(`\nMISSING: ${name}; run npm install in bench/`);
     return undefined;

@@ -5,8 +5,6 @@ import path from 'node:path';
 import { MemoryMappedVectorStore } from '../lib/index.js';
 import { anonymousMemory, median, milliseconds, randomVectors, Scratch, shown, table } from './measure.js';
 
-
-
 function fill(file: string, count: number, dimension: number, scanColumn: 'int8' | 'none' = 'int8'): void {
   using store = new MemoryMappedVectorStore(file, dimension, { scanColumn });
   const step = 50_000;
@@ -42,7 +40,9 @@ function memoryOfOpening(file: string): number {
     const before = anonymous();
     const store = MemoryMappedVectorStore.open(process.argv[1]);
     console.log(anonymous() - before);`;
-  const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', script, file, path.join(__dirname, '..')], { encoding: 'utf8' });
+  const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', script, file, path.join(__dirname, '..')], {
+    encoding: 'utf8',
+  });
   return Number(stdout);
 }
 

@@ -11,8 +11,8 @@ function nanoseconds(cases: Record<string, () => unknown>): Record<string, numbe
   const suite = new Benchmark.Suite();
   for (const [name, call] of Object.entries(cases)) suite.add(name, call, { maxTime: 2, minSamples: 20 });
   suite.run();
-  const all = suite as unknown as Benchmark[];
-  return Object.fromEntries(Array.from(all, ({ name, stats }) => [name ?? '', (stats?.mean ?? NaN) * 1e9]));
+  const all = Array.from(suite as unknown as ArrayLike<Benchmark.Target>);
+  return Object.fromEntries(all.map(({ name, stats }) => [name ?? '', (stats?.mean ?? NaN) * 1e9]));
 }
 
 /** Runs the benches of this file. */
@@ -33,12 +33,12 @@ export function run(): void {
   for (const id of ids) store.readVector(id, out);
 
   const ns = nanoseconds({
-    'retrieveVector': () => store.retrieveVector(next()),
+    retrieveVector: () => store.retrieveVector(next()),
     'matrix.slice': () => {
       const i = next();
       return matrix.slice(i * DIMENSION, (i + 1) * DIMENSION);
     },
-    'readVector': () => store.readVector(next(), out),
+    readVector: () => store.readVector(next(), out),
     'out.set': () => {
       const i = next();
       out.set(matrix.subarray(i * DIMENSION, (i + 1) * DIMENSION));
@@ -48,7 +48,7 @@ export function run(): void {
       first += 100;
       return store.readVectors(some, rows);
     },
-    'has': () => store.has(next()),
+    has: () => store.has(next()),
   });
   const line = (ours: string, theirs: string): string[] => [
     ours,

@@ -30,7 +30,8 @@ constexpr std::size_t kPiece = std::size_t{1} << 20;
 void write_all(int file, const std::vector<char>& bytes, off_t offset) {
   for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
     const std::size_t size = std::min(kPiece, bytes.size() - at);
-    if (::pwrite(file, bytes.data() + at, size, offset + static_cast<off_t>(at)) != static_cast<ssize_t>(size)) {
+    if (::pwrite(file, bytes.data() + at, size, offset + static_cast<off_t>(at)) !=
+        static_cast<ssize_t>(size)) {
       fail("pwrite");
     }
   }
@@ -80,7 +81,8 @@ double single(const char* path, std::size_t count, std::size_t dimension, std::s
   const int file = create(path);
   if (::posix_fallocate(file, 0, static_cast<off_t>(parts.end)) != 0) fail("fallocate");
   const auto put = [&](std::size_t at, std::size_t size) {
-    if (::pwrite(file, bytes.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size)) fail("pwrite");
+    if (::pwrite(file, bytes.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size))
+      fail("pwrite");
   };
   const auto began = Clock::now();
   for (std::size_t i = 0; i < count; ++i) {
@@ -104,7 +106,8 @@ int main(int argc, char** argv) {
   if (mode == "bulk") {
     // With and without reserving the blocks first: the faster way is the limit.
     for (std::uint64_t round = 0; round < number(5); ++round) {
-      std::printf("%.6f %.6f\n", bulk(argv[2], number(3), number(4), false), bulk(argv[2], number(3), number(4), true));
+      std::printf("%.6f %.6f\n", bulk(argv[2], number(3), number(4), false),
+                  bulk(argv[2], number(3), number(4), true));
     }
   } else {
     std::printf("%.1f\n", single(argv[2], number(3), number(4), number(5)));

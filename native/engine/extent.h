@@ -73,7 +73,7 @@ struct SlotArrays {
         code_checked(slots),
         heap_checked(slots) {}
 
-  ZeroedArray<std::uint64_t> id;  // as in the record: a lookup need not touch that
+  ZeroedArray<std::uint64_t> id;                 // as in the record: a lookup need not touch that
   ZeroedArray<std::atomic<std::uint64_t>> died;  // LSN of its replacement or deletion, 0 = none
   ZeroedArray<std::uint32_t> previous;           // slot before it of the same id, or kNoSlot
   ZeroedArray<std::uint32_t> record;             // index among the extent's records
