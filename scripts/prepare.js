@@ -3,4 +3,4 @@
 const { runPackage, run } = require('./run.js');
 
 run(process.execPath, ['scripts/build-native.js']);
-runPackage('typescript', ['-p', 'tsconfig.build.json']);
+runPackage('typescript', ['-p', 'tsconfig.build.json'], 'tsc');

@@ -17,12 +17,12 @@ function run(program, args, env = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Runs the command of an installed package. */
-function runPackage(name, args, env) {
+/** Runs a command of an installed package; it is named as the package unless it is given. */
+function runPackage(name, args, command = name) {
   const file = require.resolve(`${name}/package.json`, { paths: [root] });
   const { bin } = require(file);
-  const script = path.join(path.dirname(file), typeof bin === 'string' ? bin : bin[name]);
-  run(process.execPath, [script, ...args], env);
+  const script = path.join(path.dirname(file), typeof bin === 'string' ? bin : bin[command]);
+  run(process.execPath, [script, ...args]);
 }
 
 /** Whether CMake can be had. */

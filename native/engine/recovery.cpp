@@ -218,7 +218,9 @@ void Walk::accept(const Record& record) {
   if (format::operation_of(record) == Operation::put) fill_.slots += 1;
   fill_.heap += std::uint64_t{record.heap_length} * format::kHeapUnit;
   lsn_ = record.lsn;
-  if (floor_left_ > 0 && --floor_left_ == 0) lsn_ = block_.history_floor_lsn;
+  if (floor_left_ == 0) return;
+  floor_left_ -= 1;
+  if (floor_left_ == 0) lsn_ = block_.history_floor_lsn;
 }
 
 void Walk::add_entered() {
