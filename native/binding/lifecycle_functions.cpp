@@ -73,7 +73,8 @@ class SessionTask final : public Task {
   using Action = Status (*)(Session&);
   SessionTask(std::shared_ptr<Session> session, Action action)
       : session_(std::move(session)), action_(action) {}
-  Status run() override { return action_(*session_); }
+  // Without a session there is nothing to do.
+  Status run() override { return session_ ? action_(*session_) : Status(); }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -113,11 +114,10 @@ napi_value close(const Call& call) {
 
 // closeAsync(store): a promise; for every other call the store is closed at once
 napi_value close_async(const Call& call) {
-  const auto close = [](Session& session) { return session.close(true); };
   auto session = call.environment().remove(call.handle());
-  const auto nothing = [](Session&) { return Status(); };
-  return start(call.env(), session ? std::make_unique<SessionTask>(std::move(session), close)
-                                   : std::make_unique<SessionTask>(nullptr, nothing));
+  return start(call.env(), std::make_unique<SessionTask>(std::move(session), [](Session& closing) {
+                 return closing.close(true);
+               }));
 }
 
 // flushAll(): every open store of this environment that wants it

@@ -43,9 +43,9 @@ Status Journal::poison(Status cause) {
 }
 
 Status Journal::sync_locked() {
-  Status status = file_.sync();
-  return status ? status
-                : poison(Status(Code::io, std::string(status.message()), status.os_error()));
+  const Status status = file_.sync();
+  if (status) return {};
+  return poison(Status(Code::io, std::string(status.message()), status.os_error()));
 }
 
 // Overwrites the older of the two; the newer one stays whole whatever happens.

@@ -60,19 +60,20 @@ const Test kEqualHashes("id_table_test", "equal hashes are told apart by the cal
 
 const Test kPoint("id_table_test", "a published point is always a pair", [] {
   engine::Published published;
+  // Slots are a function of the LSN; LSNs pass 2^32 on the way.
+  const auto store = [&](std::uint64_t lsn) {
+    published.store({lsn, static_cast<std::uint32_t>(lsn / 2)});
+  };
+  constexpr std::uint64_t first = 0xFFFF0000U;
+  store(first);
   std::atomic<bool> done{false};
   std::thread writer([&] {
-    for (std::uint64_t i = 0; i < 300000; ++i) {
-      // Slots are a function of the LSN; LSNs pass 2^32 on the way.
-      const std::uint64_t lsn = 0xFFFF0000U + i;
-      published.store({lsn, static_cast<std::uint32_t>(lsn / 2)});
-    }
+    for (std::uint64_t i = 1; i < 300000; ++i) store(first + i);
     done = true;
   });
   std::uint64_t last = 0;
   while (!done) {
     const engine::Point point = published.load();
-    if (point.lsn == 0) continue;
     if (point.slot_end != static_cast<std::uint32_t>(point.lsn / 2) || point.lsn < last) {
       done = true;
       writer.join();

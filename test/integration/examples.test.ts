@@ -1,0 +1,28 @@
+/** What the documentation shows runs, and says what it promises. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Directory, ROOT } from '../support.js';
+
+const directory = new Directory();
+
+function run(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
+}
+
+test('examples/quickstart.ts', () => {
+  const output = run('--import', 'tsx', 'examples/quickstart.ts');
+  expect(output).toMatch(/Storing: [\d,]+ vectors\/s with metadata, durable/);
+  expect(output).toContain('341,479 words in all');
+  expect(output).toContain('king − man + woman = queen');
+  const [, acknowledged] = /acknowledged ([\d,]+) of 10,000 updates and was ended by SIGKILL/.exec(output)!;
+  expect(output).toContain(`: ${acknowledged!} of them are there`);
+});
+
+test("the README's example", () => {
+  const [, code] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'README.md'), 'utf8'))!;
+  const output = run('--input-type=module', '-e', `process.chdir(${JSON.stringify(directory.path)});\n${code!}`);
+  expect(output).toMatch(/id: 'king'.*rank: 1.*id: 'queen'/s);
+});
