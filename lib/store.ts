@@ -146,7 +146,8 @@ export class MemoryMappedVectorStore<
   }
 
   /**
-   * `batchStore` off the event loop. The inputs are copied before the call returns.
+   * `batchStore` off the event loop. The inputs are copied before the call returns. Calls under way
+   * at the same time take effect in their order; other changes may come in between.
    *
    * @param ids - as for batchStore
    * @param vectors - as for batchStore

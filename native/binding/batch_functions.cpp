@@ -70,14 +70,18 @@ class RemoveBatch final : public engine::Mutations {
 class PutBatchTask final : public Task {
  public:
   PutBatchTask(std::shared_ptr<Session> session, std::unique_ptr<PutBatch> batch)
-      : session_(std::move(session)), batch_(std::move(batch)) {}
+      : session_(std::move(session)), batch_(std::move(batch)), turn_(*session_) {}
 
   Status run() override {
+    // Not yet Work: who waits for work to end must not wait for those whose turn it isn't.
+    turn_.await();
     const Session::Work work(*session_);
-    if (!work) return Session::closed();
-    auto appended = session_->append(*batch_);
-    if (appended) stored_ = appended->stored;
-    return appended.status();
+    const auto appended =
+        work ? session_->append(*batch_) : Result<engine::Appended>(Session::closed());
+    turn_.end();
+    if (!appended) return appended.status();
+    stored_ = appended->stored;
+    return session_->settle(*appended);
   }
   Napi::Value result(Napi::Env env) override {
     return {env, to_number(env, static_cast<double>(stored_))};
@@ -86,6 +90,7 @@ class PutBatchTask final : public Task {
  private:
   std::shared_ptr<Session> session_;
   std::unique_ptr<PutBatch> batch_;
+  Session::Turn turn_;
   std::uint64_t stored_ = 0;
 };
 
@@ -96,7 +101,7 @@ std::unique_ptr<PutBatch> batch_of(const Call& call) {
 
 // putBatch(store, ids, vectors, metadata?): the number of different ids stored
 napi_value put_batch(const Call& call) {
-  const engine::Appended appended = take(call.session().append(*batch_of(call)));
+  const engine::Appended appended = take(call.session().change(*batch_of(call)));
   return to_number(call.env(), static_cast<double>(appended.stored));
 }
 
@@ -111,7 +116,7 @@ napi_value put_batch_async(const Call& call) {
 napi_value remove_batch(const Call& call) {
   Session& session = call.session();
   const RemoveBatch batch(call, session.store().schema().id_type);
-  return to_number(call.env(), static_cast<double>(take(session.append(batch)).removed));
+  return to_number(call.env(), static_cast<double>(take(session.change(batch)).removed));
 }
 
 }  // namespace

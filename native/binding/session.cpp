@@ -16,6 +16,22 @@ Session::Work::~Work() {
   if (--session_.working_ == 0) session_.idle_.notify_all();
 }
 
+Session::Turn::Turn(Session& session) : session_(session) {
+  const std::scoped_lock lock(session.mutex_);
+  number_ = session.next_turn_++;
+  session.turns_.insert(number_);
+}
+
+void Session::Turn::await() {
+  std::unique_lock lock(session_.mutex_);
+  session_.turn_ended_.wait(lock, [&] { return *session_.turns_.begin() == number_; });
+}
+
+void Session::Turn::end() noexcept {
+  const std::scoped_lock lock(session_.mutex_);
+  if (session_.turns_.erase(number_) > 0) session_.turn_ended_.notify_all();
+}
+
 bool Session::closing() {
   const std::scoped_lock lock(mutex_);
   return closing_;
@@ -56,9 +72,17 @@ Result<engine::Appended> Session::append(const engine::Mutations& mutations) {
                                         " was opened with readOnly: true; open it for "
                                         "writing to change it"));
   }
-  auto appended = store().append(mutations);
-  if (!appended || !options_.commit || appended->lsn == 0) return appended;
-  if (Status status = store().commit(appended->lsn); !status) return status;
+  return store().append(mutations);
+}
+
+Status Session::settle(const engine::Appended& appended) {
+  return options_.commit && appended.lsn != 0 ? store().commit(appended.lsn) : Status();
+}
+
+Result<engine::Appended> Session::change(const engine::Mutations& mutations) {
+  auto appended = append(mutations);
+  if (!appended) return appended;
+  if (Status status = settle(*appended); !status) return status;
   return appended;
 }
 

@@ -45,6 +45,23 @@ class Session {
     bool admitted_;
   };
 
+  // A place in the order in which changes were asked for: those that other threads make take effect
+  // in it. To be made on the JavaScript thread, before the work is queued.
+  class Turn {
+   public:
+    explicit Turn(Session& session);
+    ~Turn() { end(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    // Until all before it have ended. They run already: the pool begins work in its order.
+    void await();
+    void end() noexcept;
+
+   private:
+    Session& session_;
+    std::uint64_t number_;
+  };
+
   // What calls get once the session is closed.
   static Status closed() { return {Code::closed, "the store is closed; open it again to use it"}; }
   bool closing();
@@ -63,8 +80,12 @@ class Session {
   bool read_only() const noexcept { return options_.read_only; }
   bool flush_on_exit() const noexcept { return options_.flush_on_exit; }
 
+  // A change: append(), then settle().
+  Result<engine::Appended> change(const engine::Mutations& mutations);
   // Code::read_only where the handle is.
   Result<engine::Appended> append(const engine::Mutations& mutations);
+  // With durability 'commit', waits until it is on disk.
+  Status settle(const engine::Appended& appended);
   Status flush() { return store().flush(); }
   // Waits for work under way, cancels what can be cancelled. `orderly`: flushed and marked as
   // closed in order, if this was the last handle of the process.
@@ -78,6 +99,9 @@ class Session {
   std::condition_variable idle_;
   std::uint64_t working_ = 0;
   bool closing_ = false;
+  std::set<std::uint64_t> turns_;  // that have not ended
+  std::uint64_t next_turn_ = 0;
+  std::condition_variable turn_ended_;
   std::set<std::atomic<bool>*> watched_;
   std::map<std::uint64_t, std::unique_ptr<engine::Snapshot>> snapshots_;
   std::uint64_t next_snapshot_ = 0;

@@ -21,7 +21,7 @@ std::string_view metadata_of(const Call& call, std::size_t index, std::string& s
 }
 
 napi_value append_one(const Call& call, Session& session, const Mutation& mutation) {
-  const engine::Appended appended = take(session.append(engine::OneMutation(mutation)));
+  const engine::Appended appended = take(session.change(engine::OneMutation(mutation)));
   return to_number(call.env(), static_cast<double>(appended.lsn));
 }
 
