@@ -5,6 +5,7 @@
 import path from 'node:path';
 import load from 'node-gyp-build';
 import { JvdbError, toJvdbError } from './errors.js';
+import type { StoreStats } from './types.js';
 
 declare const handle: unique symbol;
 /** An open store. */
@@ -56,21 +57,8 @@ export type EntryColumns = [
   vectors: ArrayBuffer,
 ];
 
-/** Figures of a store, as the addon names them. */
-export interface NativeStats {
-  vectorCount: number;
-  deadCount: number;
-  capacity: number;
-  extentCount: number;
-  fileBytes: number;
-  allocatedBytes: number;
-  memoryBytes: number;
-  lastLsn: number;
-  durableLsn: number;
-  durableAt: number;
-  flushCount: number;
-  recovery: { clean: boolean; durableLsn: number; recoveredLsn: number; droppedRecords: number; durationMs: number };
-}
+/** Figures of a store; times in milliseconds since 1970. */
+export type NativeStats = Omit<StoreStats, 'durableAt'> & { durableAt: number };
 
 /** The addon's functions. */
 export interface Native {

@@ -6,11 +6,6 @@ import type { DistanceMetric, IdType, StoreOptions, StoreStats } from './types.j
 /** A store that was opened already, in place of options. */
 export class Opened {
   /**
-   *
-   * @param handle
-   * @param options
-   */
-  /**
    * Holds both.
    *
    * @param handle - the open store
