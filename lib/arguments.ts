@@ -1,6 +1,6 @@
 /** Checks what callers pass, and makes it what the addon takes. */
 import { JvdbError } from './errors.js';
-import type { IdColumn, MetadataColumn, OpenArguments } from './native.js';
+import type { IdColumn, OpenArguments } from './native.js';
 import type { SearchOptions, StoreOptions, VectorId, VectorInput } from './types.js';
 
 const METRICS = ['cosine', 'dot', 'euclidean'] as const;
@@ -11,10 +11,14 @@ const SCAN_COLUMNS = ['int8', 'none'] as const;
 
 const MAX_DIMENSION = 65536;
 const MAX_CAPACITY = 2 ** 31 - 1;
-const MAX_NESTING = 64;
 
-// For messages: texts in quotes, and nothing endless.
-function shown(value: unknown): string {
+/**
+ * A value for messages: texts in quotes, and nothing endless.
+ *
+ * @param value - anything
+ * @returns how it is named
+ */
+export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
@@ -108,6 +112,13 @@ export interface CheckedSearchOptions {
   signal: AbortSignal | undefined;
 }
 
+// By what it can do: another realm has another class.
+function isAbortSignal(signal: unknown): boolean {
+  const { aborted, throwIfAborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  const functions = typeof throwIfAborted === 'function' && typeof addEventListener === 'function';
+  return typeof aborted === 'boolean' && functions;
+}
+
 /**
  * Search options, checked.
  *
@@ -117,7 +128,7 @@ export interface CheckedSearchOptions {
 export function searchOptions(options: SearchOptions): CheckedSearchOptions {
   checkKeys(options, SEARCH_OPTIONS, 'search options');
   const { signal } = options;
-  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalid(`signal must be an AbortSignal, not ${shown(signal)}`);
   }
   return {
@@ -128,9 +139,19 @@ export function searchOptions(options: SearchOptions): CheckedSearchOptions {
   };
 }
 
-function setNumbers(to: Float32Array, at: number, from: readonly number[]): void {
-  for (let i = 0; i < from.length; i++) {
-    const value = from[i];
+// What an array buffer view is and holds, whatever its class or its own properties say.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const kindOf = getter(Symbol.toStringTag) as (value: unknown) => string | undefined;
+const lengthOf = getter('length') as (value: unknown) => number;
+
+function getter(name: string | symbol): (value: unknown) => unknown {
+  const { get } = Object.getOwnPropertyDescriptor(typedArray, name) as { get: (this: unknown) => unknown };
+  return (value) => get.call(value);
+}
+
+function setNumbers(to: Float32Array, at: number, from: readonly number[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    const value: unknown = from[i];
     if (typeof value !== 'number') {
       throw new JvdbError('JVDB_INVALID_VECTOR', `component ${i} of a vector must be a number, not ${shown(value)}`);
     }
@@ -139,16 +160,23 @@ function setNumbers(to: Float32Array, at: number, from: readonly number[]): void
 }
 
 /**
- * A vector as the addon takes it; its length and values are checked there.
+ * A vector as the addon takes it; its values are checked there.
  *
  * @param vector - as given by the caller
+ * @param dimension - what its length must be
  * @returns the same Float32Array, or a new one for an array of numbers
  */
-export function toFloat32(vector: VectorInput): Float32Array {
+export function toFloat32(vector: VectorInput, dimension: number): Float32Array {
   if (!Array.isArray(vector)) return vector as Float32Array;
-  const out = new Float32Array(vector.length);
-  setNumbers(out, 0, vector);
+  if (vector.length !== dimension) throw wrongLength('the vector', vector.length, dimension);
+  const out = new Float32Array(dimension);
+  setNumbers(out, 0, vector, dimension);
   return out;
+}
+
+function wrongLength(what: string, length: number, dimension: number): JvdbError {
+  const message = `${what} has ${length} values, vectors of this store have ${dimension}`;
+  return new JvdbError('JVDB_DIMENSION_MISMATCH', message);
 }
 
 /**
@@ -164,23 +192,46 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
   if (vectors.length !== count) {
     throw invalid(`there are ${count} ids but ${vectors.length} vectors; give one for each`);
   }
-  const flat = new Float32Array(count * dimension);
-  (vectors as readonly VectorInput[]).forEach((vector, index) => {
-    const floats = Array.isArray(vector) || Object.prototype.toString.call(vector) === '[object Float32Array]';
-    if (!floats) {
-      const message = `vector ${index} of the batch must be a Float32Array or an array of numbers, not ${shown(vector)}`;
+  // All lengths before the memory is taken.
+  for (let i = 0; i < count; i++) {
+    const vector: unknown = vectors[i];
+    if (!Array.isArray(vector) && kindOf(vector) !== 'Float32Array') {
+      const message = `vector ${i} of the batch must be a Float32Array or an array of numbers, not ${shown(vector)}`;
       throw new JvdbError('JVDB_INVALID_VECTOR', message);
     }
-    if (vector.length !== dimension) {
-      throw new JvdbError(
-        'JVDB_DIMENSION_MISMATCH',
-        `vector ${index} of the batch has ${vector.length} values, vectors of this store have ${dimension}`,
-      );
-    }
-    if (Array.isArray(vector)) setNumbers(flat, index * dimension, vector);
-    else flat.set(vector, index * dimension);
-  });
+    const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
+    if (length !== dimension) throw wrongLength(`vector ${i} of the batch`, length, dimension);
+  }
+  const flat = new Float32Array(count * dimension);
+  for (let i = 0; i < count; i++) {
+    const vector = (vectors as readonly VectorInput[])[i];
+    if (Array.isArray(vector)) setNumbers(flat, i * dimension, vector as readonly number[], dimension);
+    else flat.set(vector as Float32Array, i * dimension);
+  }
   return flat;
+}
+
+/**
+ * Ids as the caller gave them, as far as their number goes.
+ *
+ * @param ids - an array or typed array
+ * @returns the same
+ * @throws JvdbError for anything else, and for a typed array whose buffer is gone
+ */
+export function checkedIds<T extends readonly VectorId[] | Float64Array | BigInt64Array>(ids: T): T {
+  if (Array.isArray(ids)) return ids;
+  const kind = kindOf(ids);
+  if (kind !== 'Float64Array' && kind !== 'BigInt64Array') {
+    const message = `ids are given as an array, a Float64Array or a BigInt64Array, not ${shown(ids)}`;
+    throw new JvdbError('JVDB_INVALID_ID', message);
+  }
+  try {
+    (typedArray as Float64Array).keys.call(ids as Float64Array);
+  } catch (cause) {
+    const message = `the buffer of the ids is gone: it was transferred, or resized to less`;
+    throw new JvdbError('JVDB_INVALID_ID', message, { cause });
+  }
+  return ids;
 }
 
 /**
@@ -190,6 +241,7 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
  * @returns what the addon takes; other values than ids are refused there
  */
 export function toIdColumn(ids: readonly VectorId[] | Float64Array | BigInt64Array): IdColumn {
+  checkedIds(ids);
   if (!Array.isArray(ids) || ids.length === 0) return ids;
   const numbers = new Float64Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
@@ -207,76 +259,6 @@ export function toIdColumn(ids: readonly VectorId[] | Float64Array | BigInt64Arr
  * @returns a number up to 2^53-1, else the bigint; strings as they are
  */
 export function canonicalId<I extends VectorId>(id: I): I {
-  return (typeof id === 'bigint' && id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id) as I;
-}
-
-// Deeper than allowed? Brackets inside of strings don't count.
-function isTooDeep(json: string): boolean {
-  if (json.length <= 2 * MAX_NESTING) return false;
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < json.length; i++) {
-    const char = json[i];
-    if (inString) {
-      if (char === '\\') i++;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
-    else if (char === '{' || char === '[') {
-      if (++depth > MAX_NESTING) return true;
-    } else if (char === '}' || char === ']') depth--;
-  }
-  return false;
-}
-
-// Its own type says that it never gives undefined, as it does for functions and undefined.
-const toJsonText = JSON.stringify as (value: unknown) => string | undefined;
-
-function stringify(metadata: unknown): string {
-  let json: string | undefined;
-  try {
-    json = toJsonText(metadata);
-  } catch (cause) {
-    throw new JvdbError('JVDB_INVALID_ARGUMENT', `metadata cannot be written as JSON: ${String(cause)}`, { cause });
-  }
-  if (!json?.startsWith('{')) {
-    throw invalid(`metadata must be an object that can be written as JSON, or its JSON text; not ${shown(metadata)}`);
-  }
-  return json;
-}
-
-function checkedText(text: string): string {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new JvdbError('JVDB_INVALID_ARGUMENT', `metadata ${shown(text)} is not JSON: ${String(cause)}`, { cause });
-  }
-  const canonical = stringify(parsed);
-  // An unpaired surrogate has no UTF-8; escaped, as stringify writes it, it does.
-  return text.isWellFormed() ? text : canonical;
-}
-
-/**
- * Metadata as JSON text; its size is checked by the addon.
- *
- * @param metadata - an object, or JSON text that holds one; '' means none
- * @returns the text, '' for none
- */
-export function toJson(metadata: object | string): string {
-  if (metadata === '') return '';
-  const json = typeof metadata === 'string' ? checkedText(metadata) : stringify(metadata);
-  if (isTooDeep(json)) throw invalid(`metadata may be nested ${MAX_NESTING} levels deep at most`);
-  return json;
-}
-
-/**
- * The metadata of a batch.
- *
- * @param metadata - one for each id, undefined for none; or undefined for none at all
- * @returns their JSON texts
- */
-export function toMetadataColumn(metadata: readonly (object | string | undefined)[] | undefined): MetadataColumn {
-  if (metadata === undefined) return undefined;
-  if (!Array.isArray(metadata)) throw invalid(`metadata of a batch must be an array, not ${shown(metadata)}`);
-  return metadata.map((one: object | string | undefined) => (one === undefined ? undefined : toJson(one)));
+  if (typeof id === 'bigint') return (id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id) as I;
+  return id === 0 ? (0 as I) : id; // −0 too
 }

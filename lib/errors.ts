@@ -47,16 +47,36 @@ export class JvdbError extends Error {
 }
 
 /**
- * Makes what the addon threw a JvdbError.
+ * What was thrown, for messages.
  *
- * @param thrown - whatever was thrown
- * @returns a JvdbError, or `thrown` itself where it isn't the addon's
+ * @param thrown - anything
+ * @returns its message, or what it is
  */
-export function toJvdbError(thrown: unknown): unknown {
-  if (thrown instanceof JvdbError || typeof thrown !== 'object' || thrown === null) return thrown;
-  const { code, message, osError } = thrown as { code?: unknown; message?: unknown; osError?: unknown };
-  if (typeof code !== 'string' || !code.startsWith('JVDB_')) return thrown;
-  // The addon's error came from another realm where the caller runs in a VM context, and its stack
-  // says nothing that ours doesn't: it is kept for the operating system's number only.
-  return new JvdbError(code as JvdbErrorCode, String(message), osError === undefined ? undefined : { cause: thrown });
+export function describe(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return 'an object that has no text';
+  }
+}
+
+/**
+ * Makes what was thrown in a call a JvdbError.
+ *
+ * @param thrown - by the addon, by a getter or toJSON of the caller's, or for want of memory
+ * @returns a JvdbError
+ */
+export function toJvdbError(thrown: unknown): JvdbError {
+  if (thrown instanceof JvdbError) return thrown;
+  const { code, message, osError } = (thrown ?? {}) as { code?: unknown; message?: unknown; osError?: unknown };
+  if (typeof code === 'string' && code.startsWith('JVDB_')) {
+    // The addon's error came from another realm where the caller runs in a VM context, and its stack
+    // says nothing that ours doesn't: it is kept for the operating system's number only.
+    return new JvdbError(code as JvdbErrorCode, String(message), osError === undefined ? undefined : { cause: thrown });
+  }
+  if (typeof message === 'string' && message.includes('allocation failed')) {
+    return new JvdbError('JVDB_IO', 'out of memory', { cause: thrown });
+  }
+  const text = `an argument could not be read: ${describe(thrown)}`;
+  return new JvdbError('JVDB_INVALID_ARGUMENT', text, { cause: thrown });
 }

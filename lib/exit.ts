@@ -24,10 +24,13 @@ export function lookAfter(store: object, handle: Handle): void {
   collected.register(store, handle, store);
   if (listening) return;
   listening = true;
-  // process.exit() and an uncaught error run this event but not the addon's own cleanup.
-  process.on('exit', () => {
+  // process.exit() and an uncaught error run this event but not the addon's own cleanup. Twice: the
+  // first is there even if another listener throws, the second for what listeners before it change.
+  const flushAll = (): void => {
     native.flushAll();
-  });
+  };
+  process.prependListener('exit', flushAll);
+  process.on('exit', flushAll);
 }
 
 /**

@@ -6,6 +6,7 @@ export { MemoryMappedVectorStore } from './store.js';
 export type {
   DistanceMetric,
   IdType,
+  OptionsFor,
   SearchHit,
   SearchOptions,
   StoreOptions,

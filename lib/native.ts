@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import load from 'node-gyp-build';
-import { JvdbError, toJvdbError } from './errors.js';
+import { describe, JvdbError, toJvdbError } from './errors.js';
 import type { StoreStats } from './types.js';
 
 declare const handle: unique symbol;
@@ -99,8 +99,8 @@ export interface Native {
   cancel(canceller: Canceller): void;
   cursor(store: Handle): Cursor;
   cursorEnd(cursor: Cursor): void;
-  cursorIds(cursor: Cursor, limit: number): Id[];
-  cursorEntries(cursor: Cursor, limit: number): Promise<EntryColumns>;
+  cursorIds(cursor: Cursor): Id[];
+  cursorEntries(cursor: Cursor): Promise<EntryColumns>;
   vectorCount(store: Handle): number;
   capacity(store: Handle): number;
   lastLsn(store: Handle): number;
@@ -118,9 +118,12 @@ function loadAddon(): Native {
   try {
     return load(path.join(__dirname, '..')) as Native;
   } catch (cause) {
+    const here = `${process.platform}-${process.arch} and Node ${process.version}`;
+    const why = describe(cause);
+    const missing = why.startsWith('No native build was found');
     throw new JvdbError(
       'JVDB_NO_BINARY',
-      `no binary of jvdb for ${process.platform}-${process.arch} and Node ${process.version}; ` +
+      `${missing ? `no binary of jvdb for ${here}` : `the binary of jvdb cannot be loaded on ${here}: ${why}`}; ` +
         'in a clone of the repository run: npm run build:native',
       { cause },
     );

@@ -6,21 +6,39 @@ import type { DistanceMetric, IdType, StoreOptions, StoreStats } from './types.j
 /** A store that was opened already, in place of options. */
 export class Opened {
   /**
-   * Holds both.
+   * Holds what is known of it.
    *
    * @param handle - the open store
-   * @param options - what it was opened with
+   * @param readOnly - whether it was opened so
    */
   constructor(
     readonly handle: Handle,
-    readonly options: StoreOptions,
+    readonly readOnly: boolean,
   ) {}
+}
+
+/** Names the handle in a store: no name that a class made of ours could use for its own. */
+export const HANDLE: unique symbol = Symbol('handle');
+
+/**
+ * Opens, or creates where a dimension is given, on this thread.
+ *
+ * @param filePath - the file
+ * @param dimension - undefined: the file must exist
+ * @param options - as given by the caller
+ * @returns the open store
+ */
+export function openSync(filePath: string, dimension: number | undefined, options: StoreOptions): Opened {
+  return guard(() => {
+    const args = openArguments(filePath, dimension, options);
+    return new Opened(native.open(...args), args[2]);
+  });
 }
 
 /** An open store as such: what it is, its figures, flushing and closing. */
 export abstract class StoreHandle implements Disposable, AsyncDisposable {
   /** @internal */
-  protected readonly handle: Handle;
+  declare readonly [HANDLE]: Handle;
 
   /** Values of each vector. */
   readonly dimension: number;
@@ -41,21 +59,16 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
    * @param options - see `StoreOptions`
    */
   protected constructor(filePath: string, dimension: number, options: StoreOptions | Opened) {
-    const opened =
-      options instanceof Opened
-        ? options
-        : new Opened(
-            guard(() => native.open(...openArguments(filePath, dimension, options))),
-            options,
-          );
-    this.handle = opened.handle;
-    lookAfter(this, this.handle);
-    const [hasDimension, metric, idType] = native.facts(this.handle);
+    const opened = options instanceof Opened ? options : openSync(filePath, dimension, options);
+    const { handle } = opened;
+    Object.defineProperty(this, HANDLE, { value: handle });
+    lookAfter(this, handle);
+    const [hasDimension, metric, idType] = native.facts(handle);
     this.dimension = hasDimension;
     this.metric = metric as DistanceMetric;
     this.idType = idType as IdType;
     this.filePath = filePath;
-    this.readOnly = opened.options.readOnly ?? false;
+    this.readOnly = opened.readOnly;
   }
 
   /**
@@ -65,13 +78,13 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
    * @throws JvdbError `JVDB_IO` where the disk failed: then no more changes are taken, reads go on
    */
   async flush(): Promise<void> {
-    await guardAsync(() => native.flushAsync(this.handle));
+    await guardAsync(() => native.flushAsync(this[HANDLE]));
   }
 
   /** `flush` on this thread. */
   flushSync(): void {
     guard(() => {
-      native.flush(this.handle);
+      native.flush(this[HANDLE]);
     });
   }
 
@@ -81,7 +94,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
    * @returns them as of now
    */
   stats(): StoreStats {
-    const { durableAt, ...figures } = guard(() => native.stats(this.handle));
+    const { durableAt, ...figures } = guard(() => native.stats(this[HANDLE]));
     return { ...figures, durableAt: new Date(durableAt) };
   }
 
@@ -94,7 +107,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
   close(): void {
     forget(this);
     guard(() => {
-      native.close(this.handle);
+      native.close(this[HANDLE]);
     });
   }
 
@@ -105,7 +118,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
    */
   async closeAsync(): Promise<void> {
     forget(this);
-    await guardAsync(() => native.closeAsync(this.handle));
+    await guardAsync(() => native.closeAsync(this[HANDLE]));
   }
 
   /** Closes, for `using`. */
@@ -120,21 +133,21 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
 
   /** Vectors in the store. */
   get vectorCount(): number {
-    return guard(() => native.vectorCount(this.handle));
+    return guard(() => native.vectorCount(this[HANDLE]));
   }
 
   /** Vectors the file has room for before it grows, replaced and deleted ones included. */
   get capacity(): number {
-    return guard(() => native.capacity(this.handle));
+    return guard(() => native.capacity(this[HANDLE]));
   }
 
   /** LSN of the last change: it rises by one with each vector stored or deleted. */
   get lastLsn(): number {
-    return guard(() => native.lastLsn(this.handle));
+    return guard(() => native.lastLsn(this[HANDLE]));
   }
 
   /** Changes up to this LSN survive power loss. */
   get durableLsn(): number {
-    return guard(() => native.durableLsn(this.handle));
+    return guard(() => native.durableLsn(this[HANDLE]));
   }
 }

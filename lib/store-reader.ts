@@ -1,10 +1,17 @@
-import { canonicalId, searchOptions, toFloat32, toIdColumn, type CheckedSearchOptions } from './arguments.js';
-import { guard, guardAsync, native, type Cursor, type HitColumns } from './native.js';
-import { StoreHandle } from './store-handle.js';
+/// <reference lib="esnext.disposable" preserve="true" />
+import { onAbort } from './abort.js';
+import {
+  canonicalId,
+  checkedIds,
+  searchOptions,
+  toFloat32,
+  toIdColumn,
+  type CheckedSearchOptions,
+} from './arguments.js';
+import { fromJson } from './metadata.js';
+import { guard, guardAsync, native, type Canceller, type Cursor, type HitColumns } from './native.js';
+import { HANDLE, StoreHandle } from './store-handle.js';
 import type { SearchHit, SearchOptions, VectorId, VectorInput, VectorRecord } from './types.js';
-
-const IDS_AT_ONCE = 1024;
-const ENTRY_BYTES_AT_ONCE = 1 << 20;
 
 /**
  * What a store can be asked: by id, one after the other, by likeness.
@@ -22,7 +29,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns true if it does
    */
   has(id: I): boolean {
-    return guard(() => native.has(this.handle, id));
+    return guard(() => native.has(this[HANDLE], id));
   }
 
   /**
@@ -35,10 +42,15 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     return guard(() => {
       const vector = new Float32Array(this.dimension);
       const times = this.#times;
-      const json = native.get(this.handle, id, vector, times);
+      const json = native.get(this[HANDLE], id, vector, times);
       if (json === undefined) return undefined;
-      const metadata = json === null ? undefined : (JSON.parse(json) as M);
-      return { id: canonicalId(id), vector, metadata, createdAt: times[0] ?? 0, updatedAt: times[1] ?? 0 };
+      return {
+        id: canonicalId(id),
+        vector,
+        metadata: fromJson(json, id) as M | undefined,
+        createdAt: times[0] ?? 0,
+        updatedAt: times[1] ?? 0,
+      };
     });
   }
 
@@ -50,7 +62,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns false where the id is absent; then `out` is untouched
    */
   readVector(id: I, out: Float32Array): boolean {
-    return guard(() => native.read(this.handle, id, out));
+    return guard(() => native.read(this[HANDLE], id, out));
   }
 
   /**
@@ -59,8 +71,8 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @param ids - of the store's idType
    * @returns their records in the same order, undefined for absent ids
    */
-  batchRetrieve(ids: readonly I[]): (VectorRecord<M, I> | undefined)[] {
-    return ids.map((id) => this.retrieveVector(id));
+  batchRetrieve(ids: readonly I[] | BigInt64Array | Float64Array): (VectorRecord<M, I> | undefined)[] {
+    return guard(() => Array.from(checkedIds(ids) as ArrayLike<I>, (id) => this.retrieveVector(id)));
   }
 
   /**
@@ -71,7 +83,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns how many were found
    */
   readVectors(ids: readonly I[] | BigInt64Array | Float64Array, out: Float32Array): number {
-    return guard(() => native.readMany(this.handle, toIdColumn(ids), out));
+    return guard(() => native.readMany(this[HANDLE], toIdColumn(ids), out));
   }
 
   /**
@@ -80,15 +92,18 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns an iterator
    */
   ids(): IterableIterator<I> {
-    return this.#ids(guard(() => native.cursor(this.handle)));
+    const ids = this.#ids(guard(() => native.cursor(this[HANDLE])));
+    ids.next(); // into the `try`, so that leaving the iterator unused ends the cursor too
+    return ids;
   }
 
   *#ids(cursor: Cursor): IterableIterator<I> {
     try {
+      yield undefined as never;
       for (;;) {
-        const some = guard(() => native.cursorIds(cursor, IDS_AT_ONCE)) as I[];
+        const some = guard(() => native.cursorIds(cursor)) as I[];
+        if (some.length === 0) return;
         yield* some;
-        if (some.length < IDS_AT_ONCE) return;
       }
     } finally {
       native.cursorEnd(cursor);
@@ -102,27 +117,27 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns an iterator
    */
   entries(): AsyncIterableIterator<VectorRecord<M, I>> {
-    return this.#entries(guard(() => native.cursor(this.handle)));
+    const entries = this.#entries(guard(() => native.cursor(this[HANDLE])));
+    void entries.next(); // as in ids()
+    return entries;
   }
 
   async *#entries(cursor: Cursor): AsyncIterableIterator<VectorRecord<M, I>> {
     const { dimension } = this;
-    const atOnce = Math.min(256, Math.max(1, Math.floor(ENTRY_BYTES_AT_ONCE / (4 * dimension))));
     try {
+      yield undefined as never;
       for (;;) {
-        const columns = await guardAsync(() => native.cursorEntries(cursor, atOnce));
-        const [ids, metadata, created, updated, vectors] = columns;
+        const [ids, metadata, created, updated, vectors] = await guardAsync(() => native.cursorEntries(cursor));
+        if (ids.length === 0) return;
         for (const [i, id] of ids.entries()) {
-          const json = metadata[i];
           yield {
             id: id as I,
             vector: new Float32Array(vectors, i * dimension * 4, dimension).slice(),
-            metadata: json === undefined ? undefined : (JSON.parse(json) as M),
+            metadata: guard(() => fromJson(metadata[i], id)) as M | undefined,
             createdAt: created[i] ?? 0,
             updatedAt: updated[i] ?? 0,
           };
         }
-        if (ids.length < atOnce) return;
       }
     } finally {
       native.cursorEnd(cursor);
@@ -139,26 +154,42 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns a promise of the hits, best first
    */
   async search(query: VectorInput, options: SearchOptions = {}): Promise<SearchHit<M, I>[]> {
-    const checked = searchOptions(options);
-    const { signal, topK, includeMetadata, includeVectors } = checked;
-    signal?.throwIfAborted();
-    const canceller = signal === undefined ? undefined : native.canceller();
-    const cancel = (): void => {
-      if (canceller !== undefined) native.cancel(canceller);
-    };
-    signal?.addEventListener('abort', cancel, { once: true });
+    const checked = guard(() => searchOptions(options));
+    const { signal } = checked;
+    if (signal === undefined) return this.#hits(await this.#search(query, checked), checked);
+    signal.throwIfAborted();
+    const canceller = native.canceller();
+    let forget = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      forget = onAbort(signal, () => {
+        native.cancel(canceller);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
+        reject(signal.reason);
+      });
+    });
     try {
-      const columns = await guardAsync(() =>
-        native.searchAsync(this.handle, toFloat32(query), topK, includeMetadata, includeVectors, canceller),
-      );
-      signal?.throwIfAborted();
-      return this.#hits(columns, checked);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
+      // A search that waits for its turn is not waited for.
+      return this.#hits(await Promise.race([this.#search(query, checked, canceller), aborted]), checked);
     } finally {
-      signal?.removeEventListener('abort', cancel);
+      forget();
     }
+  }
+
+  #search(
+    query: VectorInput,
+    { topK, includeMetadata, includeVectors }: CheckedSearchOptions,
+    canceller?: Canceller,
+  ): Promise<HitColumns> {
+    return guardAsync(() =>
+      native.searchAsync(
+        this[HANDLE],
+        toFloat32(query, this.dimension),
+        topK,
+        includeMetadata,
+        includeVectors,
+        canceller,
+      ),
+    );
   }
 
   /**
@@ -169,24 +200,25 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns the hits, best first
    */
   searchSync(query: VectorInput, options: SearchOptions = {}): SearchHit<M, I>[] {
-    return guard(() => {
-      const checked = searchOptions(options);
-      const { topK, includeMetadata, includeVectors } = checked;
-      checked.signal?.throwIfAborted();
-      return this.#hits(native.search(this.handle, toFloat32(query), topK, includeMetadata, includeVectors), checked);
-    });
+    const checked = guard(() => searchOptions(options));
+    checked.signal?.throwIfAborted();
+    const { topK, includeMetadata, includeVectors } = checked;
+    const vector = guard(() => toFloat32(query, this.dimension));
+    const columns = guard(() => native.search(this[HANDLE], vector, topK, includeMetadata, includeVectors));
+    return this.#hits(columns, checked);
   }
 
   #hits(columns: HitColumns, { includeMetadata, includeVectors }: CheckedSearchOptions): SearchHit<M, I>[] {
     const [ids, scores, distances, metadata, vectors] = columns;
-    return ids.map((id, i) => {
-      const hit: SearchHit<M, I> = { id: id as I, distance: distances[i] ?? NaN, score: scores[i] ?? NaN };
-      const json = metadata?.[i];
-      if (includeMetadata) hit.metadata = json === undefined ? undefined : (JSON.parse(json) as M);
-      if (includeVectors && vectors !== undefined) {
-        hit.vector = new Float32Array(vectors, i * this.dimension * 4, this.dimension).slice();
-      }
-      return hit;
-    });
+    return guard(() =>
+      ids.map((id, i) => {
+        const hit: SearchHit<M, I> = { id: id as I, distance: distances[i] ?? NaN, score: scores[i] ?? NaN };
+        if (includeMetadata) hit.metadata = fromJson(metadata?.[i], id) as M | undefined;
+        if (includeVectors && vectors !== undefined) {
+          hit.vector = new Float32Array(vectors, i * this.dimension * 4, this.dimension).slice();
+        }
+        return hit;
+      }),
+    );
   }
 }

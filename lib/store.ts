@@ -1,8 +1,9 @@
-import { openArguments, toFlat, toFloat32, toIdColumn, toJson, toMetadataColumn } from './arguments.js';
-import { guard, guardAsync, native, type Handle } from './native.js';
-import { Opened } from './store-handle.js';
+import { openArguments, toFlat, toFloat32, toIdColumn } from './arguments.js';
+import { toJson, toMetadataColumn } from './metadata.js';
+import { guard, guardAsync, native } from './native.js';
+import { HANDLE, Opened, openSync } from './store-handle.js';
 import { StoreReader } from './store-reader.js';
-import type { StoreOptions, VectorId, VectorInput } from './types.js';
+import type { OptionsFor, StoreOptions, VectorId, VectorInput } from './types.js';
 
 /**
  * A store of vectors in one memory-mapped file.
@@ -17,7 +18,8 @@ import type { StoreOptions, VectorId, VectorInput } from './types.js';
  * Every method throws, or rejects with, a `JvdbError`; after `close()` that is `JVDB_CLOSED`.
  *
  * @template M - the metadata stored with a vector
- * @template I - the ids: `number | bigint` for idType 'int64', `string` for 'string'
+ * @template I - the ids: `string` for idType 'string', else `number | bigint`, or `number` where all are
+ *   below 2^53
  */
 export class MemoryMappedVectorStore<
   M extends object = Record<string, unknown>,
@@ -28,13 +30,14 @@ export class MemoryMappedVectorStore<
    *
    * @param filePath - the file, by custom `<name>.jvdb`; its directory must exist
    * @param dimension - values of each vector, 1 to 65,536
-   * @param options - see `StoreOptions`
+   * @param options - see `StoreOptions`; where `I` is string, `idType: 'string'` must be among them
    * @throws JvdbError `JVDB_LOCKED` where another process writes to it, `JVDB_DIMENSION_MISMATCH` or
    *   `JVDB_INVALID_ARGUMENT` where the file was created otherwise, `JVDB_CORRUPT` or `JVDB_VERSION`
    *   where it can't be read, `JVDB_NOT_FOUND` where its directory doesn't exist
    */
-  constructor(filePath: string, dimension: number, options: StoreOptions = {}) {
-    super(filePath, dimension, options);
+  constructor(filePath: string, dimension: number, ...options: OptionsFor<I>) {
+    const [given = {}] = options;
+    super(filePath, dimension, given);
   }
 
   /**
@@ -49,8 +52,7 @@ export class MemoryMappedVectorStore<
     filePath: string,
     options: StoreOptions = {},
   ): MemoryMappedVectorStore<M, I> {
-    const handle = guard(() => native.open(...openArguments(filePath, undefined, options)));
-    return MemoryMappedVectorStore.#adopt<M, I>(filePath, handle, options);
+    return MemoryMappedVectorStore.#adopt<M, I>(filePath, openSync(filePath, undefined, options));
   }
 
   /**
@@ -64,16 +66,13 @@ export class MemoryMappedVectorStore<
     filePath: string,
     options: StoreOptions = {},
   ): Promise<MemoryMappedVectorStore<M, I>> {
-    const handle = await guardAsync(() => native.openAsync(...openArguments(filePath, undefined, options)));
-    return MemoryMappedVectorStore.#adopt<M, I>(filePath, handle, options);
+    const args = guard(() => openArguments(filePath, undefined, options));
+    const handle = await guardAsync(() => native.openAsync(...args));
+    return MemoryMappedVectorStore.#adopt<M, I>(filePath, new Opened(handle, args[2]));
   }
 
-  static #adopt<M extends object, I extends VectorId>(
-    filePath: string,
-    handle: Handle,
-    options: StoreOptions,
-  ): MemoryMappedVectorStore<M, I> {
-    return new MemoryMappedVectorStore<M, I>(filePath, 0, new Opened(handle, options) as StoreOptions);
+  static #adopt<M extends object, I extends VectorId>(filePath: string, opened: Opened): MemoryMappedVectorStore<M, I> {
+    return new MemoryMappedVectorStore<M, I>(filePath, 0, ...([opened] as unknown as OptionsFor<I>));
   }
 
   /**
@@ -87,7 +86,12 @@ export class MemoryMappedVectorStore<
    */
   storeVector(id: I, vector: VectorInput, metadata?: M | string): number {
     return guard(() =>
-      native.put(this.handle, id, toFloat32(vector), metadata === undefined ? undefined : toJson(metadata)),
+      native.put(
+        this[HANDLE],
+        id,
+        toFloat32(vector, this.dimension),
+        metadata === undefined ? undefined : toJson(metadata),
+      ),
     );
   }
 
@@ -102,7 +106,7 @@ export class MemoryMappedVectorStore<
   updateVector(id: I, vector: VectorInput, metadata?: M | string): number {
     return guard(() => {
       const json = metadata === undefined ? undefined : toJson(metadata);
-      return native.update(this.handle, id, toFloat32(vector), json, metadata === undefined);
+      return native.update(this[HANDLE], id, toFloat32(vector, this.dimension), json, metadata === undefined);
     });
   }
 
@@ -114,7 +118,7 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   updateMetadata(id: I, metadata: M | string): number {
-    return guard(() => native.update(this.handle, id, undefined, toJson(metadata), false));
+    return guard(() => native.update(this[HANDLE], id, undefined, toJson(metadata), false));
   }
 
   /**
@@ -124,7 +128,7 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   deleteVector(id: I): number {
-    return guard(() => native.remove(this.handle, id));
+    return guard(() => native.remove(this[HANDLE], id));
   }
 
   /**
@@ -142,7 +146,7 @@ export class MemoryMappedVectorStore<
     vectors: Float32Array | readonly VectorInput[],
     metadata?: readonly (M | string | undefined)[],
   ): number {
-    return guard(() => native.putBatch(this.handle, ...this.#batch(ids, vectors, metadata)));
+    return guard(() => native.putBatch(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
   }
 
   /**
@@ -159,7 +163,7 @@ export class MemoryMappedVectorStore<
     vectors: Float32Array | readonly VectorInput[],
     metadata?: readonly (M | string | undefined)[],
   ): Promise<number> {
-    return guardAsync(() => native.putBatchAsync(this.handle, ...this.#batch(ids, vectors, metadata)));
+    return guardAsync(() => native.putBatchAsync(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
   }
 
   #batch(
@@ -167,7 +171,8 @@ export class MemoryMappedVectorStore<
     vectors: Float32Array | readonly VectorInput[],
     metadata: readonly (M | string | undefined)[] | undefined,
   ): [ReturnType<typeof toIdColumn>, Float32Array, ReturnType<typeof toMetadataColumn>] {
-    return [toIdColumn(ids), toFlat(vectors, ids.length, this.dimension), toMetadataColumn(metadata)];
+    const column = toIdColumn(ids);
+    return [column, toFlat(vectors, column.length, this.dimension), toMetadataColumn(metadata)];
   }
 
   /**
@@ -177,6 +182,6 @@ export class MemoryMappedVectorStore<
    * @returns how many were deleted
    */
   batchDelete(ids: readonly I[] | BigInt64Array | Float64Array): number {
-    return guard(() => native.removeBatch(this.handle, toIdColumn(ids)));
+    return guard(() => native.removeBatch(this[HANDLE], toIdColumn(ids)));
   }
 }

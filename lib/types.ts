@@ -16,27 +16,39 @@ export type IdType = 'int64' | 'string';
  */
 export interface StoreOptions {
   /** Vectors that a new file has room for at first; it grows by itself. Default 1000. */
-  initialCapacity?: number;
+  initialCapacity?: number | undefined;
   /** How `search` measures likeness. Default 'cosine'. */
-  metric?: DistanceMetric;
+  metric?: DistanceMetric | undefined;
   /** The type of all ids. Default 'int64'. */
-  idType?: IdType;
-  /** Open without the writer's lock; every change throws `JVDB_READ_ONLY`. Default false. */
-  readOnly?: boolean;
+  idType?: IdType | undefined;
+  /**
+   * Every change throws `JVDB_READ_ONLY`. The store shows the file as it was when it was opened, and
+   * needs no lock; but where this process has it open for writing, it shares that: all that is
+   * written, and the lock until it is closed too. Default false.
+   */
+  readOnly?: boolean | undefined;
   /**
    * 'periodic': a change is safe against the end of the process when the call returns, and against
    * power loss after the next flush. 'commit': against both when the call returns. Default 'periodic'.
    */
-  durability?: 'periodic' | 'commit';
+  durability?: 'periodic' | 'commit' | undefined;
   /** Keep an int8 copy of each vector, a quarter of its size, for faster exact search. Default 'int8'. */
-  scanColumn?: 'int8' | 'none';
+  scanColumn?: 'int8' | 'none' | undefined;
   /** How the file will be read, for the operating system; the first handle to a file decides. Default 'normal'. */
-  access?: 'normal' | 'random' | 'sequential';
+  access?: 'normal' | 'random' | 'sequential' | undefined;
   /** Accept NaN and infinities; such vectors are never search results. Default false. */
-  allowNonFinite?: boolean;
-  /** Flush when the process ends in any way that lets JavaScript run. Default true. */
-  flushOnExit?: boolean;
+  allowNonFinite?: boolean | undefined;
+  /**
+   * Flush when the process ends in any way that runs its 'exit' listeners. What a listener changes
+   * that was added after the first store was opened is not flushed. Default true.
+   */
+  flushOnExit?: boolean | undefined;
 }
+
+/** The options of a new store whose ids are of type `I`: an id type other than the default is named. */
+export type OptionsFor<I extends VectorId> = [I] extends [string]
+  ? [options: StoreOptions & { idType: 'string' }]
+  : [options?: StoreOptions];
 
 /** A stored vector. */
 export interface VectorRecord<M extends object = Record<string, unknown>, I extends VectorId = VectorId> {
@@ -55,13 +67,13 @@ export interface VectorRecord<M extends object = Record<string, unknown>, I exte
 /** Options of a search. */
 export interface SearchOptions {
   /** Results at most. Default 10. */
-  topK?: number;
+  topK?: number | undefined;
   /** Give each hit its metadata. Default true. */
-  includeMetadata?: boolean;
+  includeMetadata?: boolean | undefined;
   /** Give each hit a copy of its vector. Default false. */
-  includeVectors?: boolean;
+  includeVectors?: boolean | undefined;
   /** Ends the search early; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A search result. */

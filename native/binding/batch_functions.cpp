@@ -21,9 +21,10 @@ class PutBatch final : public engine::Mutations {
         dimension_(dimension) {
     const Floats floats = floats_of(call.env(), call[2]);
     if (floats.size != ids_.size() * dimension) {
-      fail(Code::dimension_mismatch,
-           text("there are ", ids_.size(), " ids of dimension ", dimension, " but ", floats.size,
-                " values; give ", ids_.size() * dimension));
+      // Too many or too few vectors, or such of another dimension?
+      fail(floats.size % dimension == 0 ? Code::invalid_argument : Code::dimension_mismatch,
+           text("there are ", ids_.size(), " ids but ", floats.size, " values; give ",
+                ids_.size() * dimension, ", ", dimension, " for each id", transferred(floats)));
     }
     vectors_ = floats.data;
     if (floats.shared) own_vectors();
@@ -70,15 +71,17 @@ class RemoveBatch final : public engine::Mutations {
 class PutBatchTask final : public Task {
  public:
   PutBatchTask(std::shared_ptr<Session> session, std::unique_ptr<PutBatch> batch)
-      : session_(std::move(session)), batch_(std::move(batch)), turn_(*session_) {}
+      : session_(std::move(session)),
+        batch_(std::move(batch)),
+        work_(*session_),
+        turn_(*session_) {}
 
   Status run() override {
-    // Not yet Work: who waits for work to end must not wait for those whose turn it isn't.
-    turn_.await();
-    const Session::Work work(*session_);
-    const auto appended =
-        work ? session_->append(*batch_) : Result<engine::Appended>(Session::closed());
-    turn_.end();
+    const Session::Work work(std::move(work_));  // until here, not until JavaScript takes note
+    Session::Turn turn(std::move(turn_));
+    turn.await();
+    const auto appended = session_->append(*batch_);
+    turn.end();
     if (!appended) return appended.status();
     stored_ = appended->stored;
     return session_->settle(*appended);
@@ -90,18 +93,22 @@ class PutBatchTask final : public Task {
  private:
   std::shared_ptr<Session> session_;
   std::unique_ptr<PutBatch> batch_;
+  Session::Work work_;
   Session::Turn turn_;
   std::uint64_t stored_ = 0;
 };
 
+// Reading an array may run getters, and these may close the store: whatever is read is read before
+// the session is looked up.
 std::unique_ptr<PutBatch> batch_of(const Call& call) {
-  const format::Schema& schema = call.session().store().schema();
+  const format::Schema schema = call.session().store().schema();
   return std::make_unique<PutBatch>(call, schema.dimension, schema.id_type);
 }
 
 // putBatch(store, ids, vectors, metadata?): the number of different ids stored
 napi_value put_batch(const Call& call) {
-  const engine::Appended appended = take(call.session().change(*batch_of(call)));
+  const auto batch = batch_of(call);
+  const engine::Appended appended = take(call.session().change(*batch));
   return to_number(call.env(), static_cast<double>(appended.stored));
 }
 
@@ -114,9 +121,8 @@ napi_value put_batch_async(const Call& call) {
 
 // removeBatch(store, ids): the number removed
 napi_value remove_batch(const Call& call) {
-  Session& session = call.session();
-  const RemoveBatch batch(call, session.store().schema().id_type);
-  return to_number(call.env(), static_cast<double>(take(session.change(batch)).removed));
+  const RemoveBatch batch(call, call.session().store().schema().id_type);
+  return to_number(call.env(), static_cast<double>(take(call.session().change(batch)).removed));
 }
 
 }  // namespace

@@ -12,52 +12,96 @@ namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
 
+// Where an id stands in a batch, for messages.
+constexpr std::int64_t kAlone = -1;
+
+std::string where(std::int64_t item) {
+  return item == kAlone ? std::string() : text(" (item ", item, ")");
+}
+
 std::string shown(double value) {
   std::array<char, 32> text;
   std::snprintf(text.data(), text.size(), "%.17g", value);
   return text.data();
 }
 
-std::uint64_t id_of(double value) {
+// Any value, for messages. Runs nothing of the caller's.
+std::string shown(napi_env env, napi_value value) {
+  constexpr std::size_t most = 60;
+  napi_valuetype type = napi_undefined;
+  must(env, napi_typeof(env, value, &type));
+  switch (type) {
+    case napi_object:
+      return "an object";
+    case napi_function:
+      return "a function";
+    case napi_symbol:
+      return "a symbol";
+    case napi_external:
+      return "an external";
+    default:
+      break;
+  }
+  std::array<char, most + 1> begin;
+  std::size_t size = 0;
+  if (type == napi_string) {
+    must(env, napi_get_value_string_utf8(env, value, begin.data(), begin.size(), &size));
+    return text("\"", std::string_view(begin.data(), size), size + 4 > most ? "…" : "", "\"");
+  }
+  must(env, napi_coerce_to_string(env, value, &value));
+  must(env, napi_get_value_string_utf8(env, value, begin.data(), begin.size(), &size));
+  return text(std::string_view(begin.data(), size), type == napi_bigint ? "n" : "");
+}
+
+std::uint64_t id_of(double value, std::int64_t item) {
   if (value >= 0 && value <= kMaxSafeInteger && value == std::trunc(value)) {
     return static_cast<std::uint64_t>(value);
   }
-  fail(Code::invalid_id, text("the id ", shown(value),
-                              " is not an integer from 0 to 2^53-1; larger ids "
-                              "are passed as bigint"));
+  fail(Code::invalid_id, text("the id ", shown(value), where(item),
+                              " is not an integer from 0 to 2^53-1; larger ids are passed as "
+                              "bigint"));
 }
 
-std::uint64_t id_of(std::int64_t value) {
-  if (value < 0)
-    fail(Code::invalid_id, text("the id ", value, " is negative; ids are 0 to 2^63-1"));
+std::uint64_t id_of(std::int64_t value, std::int64_t item) {
+  if (value < 0) {
+    fail(Code::invalid_id,
+         text("the id ", value, "n", where(item), " is negative; ids are 0 to 2^63-1"));
+  }
   return static_cast<std::uint64_t>(value);
 }
 
-std::uint64_t bigint_id(napi_env env, napi_value value) {
-  std::int64_t number = 0;
-  bool lossless = false;
-  must(env, napi_get_value_bigint_int64(env, value, &number, &lossless));
-  if (!lossless) fail(Code::invalid_id, "a bigint id is outside the range 0 to 2^63-1");
-  return id_of(number);
-}
-
-std::uint64_t number_id(napi_env env, napi_value value) {
+std::uint64_t number_id(napi_env env, napi_value value, std::int64_t item) {
   double number = 0;
-  if (napi_get_value_double(env, value, &number) == napi_ok) return id_of(number);
-  napi_valuetype type = napi_undefined;
-  must(env, napi_typeof(env, value, &type));
-  if (type == napi_bigint) return bigint_id(env, value);
-  fail(Code::invalid_id,
-       "the ids of this store are numbers or bigints (idType 'int64'), not strings "
-       "or other values");
+  if (napi_get_value_double(env, value, &number) == napi_ok) return id_of(number, item);
+  std::int64_t wide = 0;
+  bool lossless = false;
+  if (napi_get_value_bigint_int64(env, value, &wide, &lossless) != napi_ok) {
+    fail(Code::invalid_id, text("the ids of this store are numbers or bigints (idType 'int64'), ",
+                                "not ", shown(env, value), where(item)));
+  }
+  if (!lossless) {
+    fail(Code::invalid_id,
+         text("the id ", shown(env, value), where(item), " is outside the range 0 to 2^63-1"));
+  }
+  return id_of(wide, item);
 }
 
-[[noreturn]] void refuse_text_id() {
-  fail(Code::invalid_id, "the ids of this store are strings (idType 'string')");
+// Bytes of a string id's UTF-8, checked before anything is copied.
+std::size_t text_id_size(napi_env env, napi_value value, std::int64_t item) {
+  std::size_t size = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) {
+    fail(Code::invalid_id, text("the ids of this store are strings (idType 'string'), not ",
+                                shown(env, value), where(item)));
+  }
+  if (size == 0 || size > format::kMaxIdBytes) {
+    fail(Code::invalid_id, text("a string id has 1 to ", format::kMaxIdBytes,
+                                " bytes of UTF-8, this one", where(item), " has ", size));
+  }
+  return size;
 }
 
 // Unpaired surrogates become U+FFFD in UTF-8, and two ids would be one.
-void check_well_formed(napi_env env, napi_value value, std::string_view utf8) {
+void check_well_formed(napi_env env, napi_value value, std::string_view utf8, std::int64_t item) {
   if (utf8.find("\xEF\xBF\xBD") == std::string_view::npos) return;
   const std::u16string units = Napi::String(env, value).Utf16Value();
   for (std::size_t i = 0; i < units.size(); ++i) {
@@ -68,10 +112,17 @@ void check_well_formed(napi_env env, napi_value value, std::string_view utf8) {
     if (paired) {
       ++i;
     } else if (high || low) {
-      fail(Code::invalid_id, text("a string id has an unpaired surrogate at position ", i,
-                                  "; ids are well-formed Unicode"));
+      fail(Code::invalid_id, text("a string id", where(item), " has an unpaired surrogate at ",
+                                  "position ", i, "; ids are well-formed Unicode"));
     }
   }
+}
+
+void append_utf8(napi_env env, napi_value value, std::size_t size, std::string& out) {
+  const std::size_t before = out.size();
+  out.resize(before + size + 1);  // the call writes a final NUL
+  must(env, napi_get_value_string_utf8(env, value, out.data() + before, size + 1, &size));
+  out.resize(before + size);
 }
 
 struct TypedArray {
@@ -99,10 +150,7 @@ std::optional<TypedArray> typed_array_of(napi_env env, napi_value value) {
 bool append_utf8(napi_env env, napi_value value, std::string& out) {
   std::size_t size = 0;
   if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return false;
-  const std::size_t before = out.size();
-  out.resize(before + size + 1);  // the call writes a final NUL
-  must(env, napi_get_value_string_utf8(env, value, out.data() + before, size + 1, &size));
-  out.resize(before + size);
+  append_utf8(env, value, size, out);
   return true;
 }
 
@@ -155,7 +203,7 @@ bool truthy(napi_env env, napi_value value) {
 
 IdValue::IdValue(napi_env env, napi_value value, format::IdType type) {
   if (type == format::IdType::int64) {
-    id_.number = number_id(env, value);
+    id_.number = number_id(env, value, kAlone);
   } else {
     take_text(env, value);
   }
@@ -163,23 +211,22 @@ IdValue::IdValue(napi_env env, napi_value value, format::IdType type) {
 
 void IdValue::take_text(napi_env env, napi_value value) {
   std::size_t size = 0;
-  if (napi_get_value_string_utf8(env, value, short_text_.data(), short_text_.size(), &size) !=
-      napi_ok) {
-    refuse_text_id();
-  }
+  // The usual id is short: one call both measures and copies it.
+  const bool is_text = napi_get_value_string_utf8(env, value, short_text_.data(),
+                                                  short_text_.size(), &size) == napi_ok;
   id_.text = {short_text_.data(), size};
-  // Cut before a whole character that no longer fit?
-  if (size + 4 >= short_text_.size()) {
-    (void)append_utf8(env, value, long_text_);
+  // None, or cut before a whole character that no longer fit?
+  if (!is_text || size == 0 || size + 4 >= short_text_.size()) {
+    append_utf8(env, value, text_id_size(env, value, kAlone), long_text_);
     id_.text = long_text_;
   }
-  check_well_formed(env, value, id_.text);
+  check_well_formed(env, value, id_.text, kAlone);
 }
 
-Floats floats_of(napi_env env, napi_value value) {
+Floats floats_of(napi_env env, napi_value value, std::string_view needed) {
   const auto array = typed_array_of(env, value);
   if (!array || array->type != napi_float32_array) {
-    fail(Code::invalid_vector, "a vector is a Float32Array or an array of numbers");
+    fail(Code::invalid_vector, text(needed, ", not ", shown(env, value)));
   }
   return {static_cast<float*>(array->data), array->size, array->shared};
 }
@@ -189,7 +236,7 @@ VectorValue::VectorValue(napi_env env, napi_value value, std::uint32_t dimension
   if (floats.size != dimension) {
     fail(Code::dimension_mismatch,
          text("the vector has ", floats.size, " values, vectors of this store have ", dimension,
-              floats.size == 0 ? " (was its buffer transferred?)" : ""));
+              transferred(floats)));
   }
   data_ = floats.data;
   if (floats.shared) {
@@ -206,7 +253,8 @@ IdList::IdList(napi_env env, napi_value value, format::IdType type) {
   } else if (type == format::IdType::int64) {
     take_typed_array(env, value);
   } else {
-    refuse_text_id();
+    fail(Code::invalid_id,
+         text("ids of this store are given as an array of strings, not ", shown(env, value)));
   }
 }
 
@@ -214,13 +262,15 @@ void IdList::take_typed_array(napi_env env, napi_value value) {
   const auto array = typed_array_of(env, value);
   const bool doubles = array && array->type == napi_float64_array;
   if (!doubles && (!array || array->type != napi_bigint64_array)) {
-    fail(Code::invalid_id, "ids are given as an array, a Float64Array or a BigInt64Array");
+    fail(Code::invalid_id, text("ids are given as an array, a Float64Array or a BigInt64Array, ",
+                                "not ", shown(env, value)));
   }
   size_ = array->size;
   numbers_.resize(size_);
   for (std::size_t i = 0; i < size_; ++i) {
-    numbers_[i] = doubles ? id_of(static_cast<const double*>(array->data)[i])
-                          : id_of(static_cast<const std::int64_t*>(array->data)[i]);
+    const auto item = static_cast<std::int64_t>(i);
+    numbers_[i] = doubles ? id_of(static_cast<const double*>(array->data)[i], item)
+                          : id_of(static_cast<const std::int64_t*>(array->data)[i], item);
   }
 }
 
@@ -240,11 +290,11 @@ void IdList::take_array(napi_env env, napi_value value, format::IdType type) {
     napi_value element = nullptr;
     must(env, napi_get_element(env, value, i, &element));
     if (numbers) {
-      numbers_.push_back(number_id(env, element));
+      numbers_.push_back(number_id(env, element, i));
       continue;
     }
-    if (!append_utf8(env, element, text_)) refuse_text_id();
-    check_well_formed(env, element, std::string_view(text_).substr(ends_.back()));
+    append_utf8(env, element, text_id_size(env, element, i), text_);
+    check_well_formed(env, element, std::string_view(text_).substr(ends_.back()), i);
     ends_.push_back(text_.size());
   }
 }

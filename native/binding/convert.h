@@ -25,7 +25,6 @@ class IdValue {
   const engine::Id& id() const noexcept { return id_; }
 
  private:
-  void take_number(napi_env env, napi_value value);
   void take_text(napi_env env, napi_value value);
 
   std::array<char, 256> short_text_;
@@ -50,8 +49,13 @@ struct Floats {
   std::size_t size = 0;
   bool shared = false;  // with another thread
 };
-// Throws Failure (invalid_vector) for anything but a Float32Array.
-Floats floats_of(napi_env env, napi_value value);
+// Throws Failure (invalid_vector), saying `needed`, for anything but a Float32Array.
+Floats floats_of(napi_env env, napi_value value,
+                 std::string_view needed = "a vector is a Float32Array or an array of numbers");
+// For messages: what may be the matter with an empty one.
+inline std::string_view transferred(const Floats& floats) noexcept {
+  return floats.size == 0 ? " (was its buffer transferred?)" : "";
+}
 
 // Any number of ids: Float64Array, BigInt64Array or an array.
 class IdList {

@@ -30,13 +30,14 @@ class Cursor {
     ended_ = true;
   }
 
-  // Calls visit(entry) for the next `limit` entries; Code::closed once the session is.
+  // Calls visit(entry) for the next entries until it says false or there are no more;
+  // Code::closed once the session is.
   template <typename Visit>
-  Status advance(std::size_t limit, unsigned parts, Visit&& visit) {
+  Status advance(unsigned parts, Visit&& visit) {
     if (ended_) return {};
     const engine::Snapshot* snapshot = session_->snapshot(number_);
     if (snapshot == nullptr) return Session::closed();
-    for (std::size_t i = 0; i < limit; ++i) {
+    for (bool more = true; more;) {
       const auto slot = snapshot->next(next_slot_);
       if (!slot) {
         end();
@@ -45,7 +46,7 @@ class Cursor {
       auto entry = snapshot->entry(*slot, parts);
       if (!entry) return entry.status();
       next_slot_ = *slot + 1;
-      visit(*entry);
+      more = visit(*entry);
     }
     return {};
   }
@@ -67,45 +68,56 @@ napi_value cursor_end(const Call& call) {
   return nullptr;
 }
 
-std::size_t limit_of(const Call& call) {
-  std::uint32_t limit = 0;
-  must(call.env(), napi_get_value_uint32(call.env(), call[1], &limit));
-  return limit;
-}
+constexpr std::size_t kIdsAtOnce = 1024;
+constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20;
 
-// cursorIds(cursor, limit): the next ids; fewer than `limit` at the end
+struct CopiedId {
+  std::uint64_t number;
+  std::string text;
+};
+
+// cursorIds(cursor): some of the next ids; none at the end
 napi_value cursor_ids(const Call& call) {
   Cursor& cursor = unwrap<Cursor>(call.env(), call[0]);
-  const Session::Work work(*cursor.session());
-  if (!work) throw Failure{Session::closed()};
-  const format::IdType type = cursor.session()->store().schema().id_type;
-  const Napi::Array ids = Napi::Array::New(call.env());
-  std::uint32_t count = 0;
-  const unsigned parts = type == format::IdType::string ? Checker::heap : 0U;
-  check(cursor.advance(limit_of(call), parts, [&](const engine::Entry& entry) {
+  format::IdType type{};
+  std::vector<CopiedId> copies;
+  {
+    // Ends before JavaScript's arrays are filled: a setter of a polluted prototype may close.
+    const Session::Work work(*cursor.session());
+    if (!work) throw Failure{Session::closed()};
+    type = cursor.session()->store().schema().id_type;
+    const unsigned parts = type == format::IdType::string ? Checker::heap : 0U;
+    check(cursor.advance(parts, [&](const engine::Entry& entry) {
+      copies.push_back({entry.id.number, std::string(entry.id.text)});
+      return copies.size() < kIdsAtOnce;
+    }));
+  }
+  const Napi::Array ids = Napi::Array::New(call.env(), copies.size());
+  for (std::uint32_t i = 0; i < copies.size(); ++i) {
     const Napi::HandleScope scope(call.env());
-    ids.Set(count++, to_id(call.env(), entry.id.number, entry.id.text, type));
-  }));
+    ids.Set(i, to_id(call.env(), copies[i].number, copies[i].text, type));
+  }
   return ids;
 }
 
 class EntriesTask final : public Task {
  public:
-  EntriesTask(Cursor& cursor, Napi::Object object, std::size_t limit)
+  EntriesTask(Cursor& cursor, Napi::Object object)
       : cursor_(cursor),
         keep_(Napi::Persistent(object)),
-        limit_(limit),
         schema_(cursor.session()->store().schema()) {}
 
   Status run() override {
     const Session::Work work(*cursor_.session());
     if (!work) return Session::closed();
-    return cursor_.advance(
-        limit_, Checker::vector | Checker::heap, [&](const engine::Entry& entry) {
-          entries_.push_back({entry.id.number, std::string(entry.id.text),
-                              std::string(entry.metadata), entry.created_us, entry.updated_us});
-          vectors_.insert(vectors_.end(), entry.vector, entry.vector + schema_.dimension);
-        });
+    std::size_t bytes = 0;
+    return cursor_.advance(Checker::vector | Checker::heap, [&](const engine::Entry& entry) {
+      entries_.push_back({entry.id.number, std::string(entry.id.text), std::string(entry.metadata),
+                          entry.created_us, entry.updated_us});
+      vectors_.insert(vectors_.end(), entry.vector, entry.vector + schema_.dimension);
+      bytes += sizeof(Copy) + schema_.vector_bytes() + entry.id.text.size() + entry.metadata.size();
+      return bytes < kBytesAtOnce;
+    });
   }
 
   // [ids, metadata, created, updated, all vectors one after the other]
@@ -138,19 +150,17 @@ class EntriesTask final : public Task {
   };
   Cursor& cursor_;
   Napi::ObjectReference keep_;  // the cursor's object
-  const std::size_t limit_;
   const format::Schema schema_;
   std::vector<Copy> entries_;
   std::vector<float> vectors_;
 };
 
-// cursorEntries(cursor, limit): a promise of the next entries, as columns
+// cursorEntries(cursor): a promise of some of the next entries, as columns; of none at the end
 napi_value cursor_entries(const Call& call) {
   Cursor& cursor = unwrap<Cursor>(call.env(), call[0]);
   const Session::Work work(*cursor.session());
   if (!work) throw Failure{Session::closed()};
-  return start(call.env(), std::make_unique<EntriesTask>(cursor, call.value(0).As<Napi::Object>(),
-                                                         limit_of(call)));
+  return start(call.env(), std::make_unique<EntriesTask>(cursor, call.value(0).As<Napi::Object>()));
 }
 
 }  // namespace

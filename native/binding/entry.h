@@ -52,7 +52,7 @@ napi_value guarded(napi_env env, Body&& body) noexcept {
     try {
       napi_throw(env, to_error(env, status));
     } catch (...) {
-      napi_throw_error(env, code_name(status.code()), "out of memory");
+      napi_throw_error(env, code_name(status.code()), status.message().data());
     }
   };
   try {

@@ -89,6 +89,9 @@ std::shared_ptr<Session> Environment::remove(double handle) noexcept {
 
 void Environment::flush_all() noexcept {
   for (const Place& place : places_) {
+    if (place.session) place.session->cancel();
+  }
+  for (const Place& place : places_) {
     if (place.session && place.session->flush_on_exit()) (void)place.session->flush();
   }
 }

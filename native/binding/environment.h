@@ -53,7 +53,8 @@ class Environment {
   // nullptr where it has ended before.
   std::shared_ptr<Session> remove(double handle) noexcept;
 
-  // Makes every open store durable that wants it, as well as it can: the process is ending.
+  // The process is ending: ends searches, makes every open store durable that wants it, as well as
+  // it can.
   void flush_all() noexcept;
 
   napi_value name(Name name) const;

@@ -10,11 +10,15 @@ Napi::Value to_error(Napi::Env env, const Status& status) {
   napi_value error = nullptr;
   must(env,
        napi_create_error(env, Napi::String::New(env, code_name(status.code())), message, &error));
-  Napi::Object object(env, error);
   if (status.os_error() != 0) {
-    object.Set(environment.name(Name::os_error), Napi::Number::New(env, status.os_error()));
+    // Defined, not set: no setter of a prototype runs.
+    napi_property_descriptor property{};
+    property.name = environment.name(Name::os_error);
+    property.value = Napi::Number::New(env, status.os_error());
+    property.attributes = napi_default_jsproperty;
+    must(env, napi_define_properties(env, error, 1, &property));
   }
-  return object;
+  return {env, error};
 }
 
 }  // namespace jvdb::binding

@@ -34,7 +34,7 @@ inline void must(napi_env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
 
-// An Error with `code`, and `errno` where the operating system gave one. The facade makes it a
+// An Error with `code`, and `osError` where the operating system gave one. The facade makes it a
 // JvdbError.
 Napi::Value to_error(Napi::Env env, const Status& status);
 

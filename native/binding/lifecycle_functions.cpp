@@ -5,7 +5,6 @@
 #include "binding/convert.h"
 #include "binding/entry.h"
 #include "binding/task.h"
-#include "binding/wrapped.h"
 
 namespace jvdb::binding {
 namespace {
@@ -67,19 +66,30 @@ class OpenTask final : public Task {
   std::shared_ptr<Session> session_;
 };
 
-// Something a session does on a pool thread and that results in nothing.
-class SessionTask final : public Task {
+class FlushTask final : public Task {
  public:
-  using Action = Status (*)(Session&);
-  SessionTask(std::shared_ptr<Session> session, Action action)
-      : session_(std::move(session)), action_(action) {}
-  // Without a session there is nothing to do.
-  Status run() override { return session_ ? action_(*session_) : Status(); }
+  explicit FlushTask(std::shared_ptr<Session> session)
+      : session_(std::move(session)), work_(*session_) {}
+  Status run() override {
+    const Session::Work work(std::move(work_));
+    return session_->flush();
+  }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   std::shared_ptr<Session> session_;
-  Action action_;
+  Session::Work work_;
+};
+
+class CloseTask final : public Task {
+ public:
+  // Without a session there is nothing to do.
+  explicit CloseTask(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+  Status run() override { return session_ ? session_->close(true) : Status(); }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  std::shared_ptr<Session> session_;
 };
 
 // open(…): the handle of an open store
@@ -100,10 +110,7 @@ napi_value flush(const Call& call) {
 
 // flushAsync(store): a promise
 napi_value flush_async(const Call& call) {
-  return start(call.env(), std::make_unique<SessionTask>(call.share(), [](Session& session) {
-                 const Session::Work work(session);
-                 return work ? session.flush() : Session::closed();
-               }));
+  return start(call.env(), std::make_unique<FlushTask>(call.share()));
 }
 
 // close(store); closing twice is no mistake
@@ -115,12 +122,11 @@ napi_value close(const Call& call) {
 // closeAsync(store): a promise; for every other call the store is closed at once
 napi_value close_async(const Call& call) {
   auto session = call.environment().remove(call.handle());
-  return start(call.env(), std::make_unique<SessionTask>(std::move(session), [](Session& closing) {
-                 return closing.close(true);
-               }));
+  if (session) session->begin_close();  // now: the task may wait behind much other work
+  return start(call.env(), std::make_unique<CloseTask>(std::move(session)));
 }
 
-// flushAll(): every open store of this environment that wants it
+// flushAll(): ends searches, flushes every open store of this environment that wants it
 napi_value flush_all(const Call& call) {
   call.environment().flush_all();
   return nullptr;

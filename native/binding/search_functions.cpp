@@ -95,11 +95,14 @@ class SearchTask final : public Task {
 // search(store, query, topK, metadata, vectors): columns
 napi_value search(const Call& call) {
   const engine::Store& store = call.session().store();
+  const format::Schema schema = store.schema();
   const Floats query = floats_of(call.env(), call[1]);
   const std::vector<float> copy(query.data, query.data + query.size);
   const engine::SearchOptions options = options_of(call);
   const std::atomic<bool> never{false};
-  return to_columns(call.env(), take(store.search(copy, options, never)), options, store.schema());
+  const std::vector<Hit> hits = take(store.search(copy, options, never));
+  // From here on JavaScript may run, and close the store: setters of a polluted prototype.
+  return to_columns(call.env(), hits, options, schema);
 }
 
 // searchAsync(store, query, topK, metadata, vectors, canceller?): a promise of columns

@@ -4,32 +4,36 @@
 
 namespace jvdb::binding {
 
-Session::Work::Work(Session& session) : session_(session) {
+Session::Work::Work(Session& session) {
   const std::scoped_lock lock(session.mutex_);
-  admitted_ = !session.closing_;
-  if (admitted_) ++session.working_;
+  if (session.closing_) return;
+  ++session.working_;
+  session_ = &session;
 }
 
 Session::Work::~Work() {
-  if (!admitted_) return;
-  const std::scoped_lock lock(session_.mutex_);
-  if (--session_.working_ == 0) session_.idle_.notify_all();
+  if (session_ == nullptr) return;
+  const std::scoped_lock lock(session_->mutex_);
+  if (--session_->working_ == 0) session_->idle_.notify_all();
 }
 
-Session::Turn::Turn(Session& session) : session_(session) {
+Session::Turn::Turn(Session& session) : session_(&session) {
   const std::scoped_lock lock(session.mutex_);
   number_ = session.next_turn_++;
   session.turns_.insert(number_);
 }
 
 void Session::Turn::await() {
-  std::unique_lock lock(session_.mutex_);
-  session_.turn_ended_.wait(lock, [&] { return *session_.turns_.begin() == number_; });
+  std::unique_lock lock(session_->mutex_);
+  session_->turn_ended_.wait(lock, [&] { return *session_->turns_.begin() == number_; });
 }
 
 void Session::Turn::end() noexcept {
-  const std::scoped_lock lock(session_.mutex_);
-  if (session_.turns_.erase(number_) > 0) session_.turn_ended_.notify_all();
+  if (session_ == nullptr) return;
+  const std::scoped_lock lock(session_->mutex_);
+  session_->turns_.erase(number_);
+  session_->turn_ended_.notify_all();
+  session_ = nullptr;
 }
 
 bool Session::closing() {
@@ -46,6 +50,11 @@ void Session::watch(std::atomic<bool>& cancelled) {
 void Session::unwatch(std::atomic<bool>& cancelled) {
   const std::scoped_lock lock(mutex_);
   watched_.erase(&cancelled);
+}
+
+void Session::cancel() noexcept {
+  const std::scoped_lock lock(mutex_);
+  for (std::atomic<bool>* cancelled : watched_) *cancelled = true;
 }
 
 std::uint64_t Session::add_snapshot() {
@@ -86,12 +95,19 @@ Result<engine::Appended> Session::change(const engine::Mutations& mutations) {
   return appended;
 }
 
-Status Session::close(bool orderly) {
-  std::unique_lock lock(mutex_);
+void Session::begin_close() noexcept {
+  const std::scoped_lock lock(mutex_);
   closing_ = true;
   for (std::atomic<bool>* cancelled : watched_) *cancelled = true;
-  idle_.wait(lock, [&] { return working_ == 0; });
-  snapshots_.clear();
+}
+
+Status Session::close(bool orderly) {
+  begin_close();
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [&] { return working_ == 0; });
+    snapshots_.clear();
+  }
   return handle_.close(orderly);
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "base/status.h"
 #include "engine/registry.h"
@@ -30,19 +31,18 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // A piece of work on another thread. It holds the store open; `cancelled` turns true when the
-  // session is being closed.
+  // A piece of work on another thread, which close() waits for. Made before it is queued, it is
+  // done even if close() comes before its turn; made when it begins, it may be too late.
   class Work {
    public:
-    explicit Work(Session& session);  // throws nothing; check with operator bool
+    explicit Work(Session& session);
+    Work(Work&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
     ~Work();
-    Work(const Work&) = delete;
     Work& operator=(const Work&) = delete;
-    explicit operator bool() const noexcept { return admitted_; }  // false: closed before it began
+    explicit operator bool() const noexcept { return session_ != nullptr; }  // false: too late
 
    private:
-    Session& session_;
-    bool admitted_;
+    Session* session_ = nullptr;
   };
 
   // A place in the order in which changes were asked for: those that other threads make take effect
@@ -50,16 +50,17 @@ class Session {
   class Turn {
    public:
     explicit Turn(Session& session);
+    Turn(Turn&& other) noexcept
+        : session_(std::exchange(other.session_, nullptr)), number_(other.number_) {}
     ~Turn() { end(); }
-    Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     // Until all before it have ended. They run already: the pool begins work in its order.
     void await();
     void end() noexcept;
 
    private:
-    Session& session_;
-    std::uint64_t number_;
+    Session* session_;
+    std::uint64_t number_ = 0;
   };
 
   // What calls get once the session is closed.
@@ -69,6 +70,8 @@ class Session {
   // Flags that close() raises, for work that can stop early.
   void watch(std::atomic<bool>& cancelled);
   void unwatch(std::atomic<bool>& cancelled);
+  // Raises them without closing: the process is ending.
+  void cancel() noexcept;
 
   // Snapshots are the session's, so that closing it can end them; nullptr once it did.
   std::uint64_t add_snapshot();
@@ -87,7 +90,9 @@ class Session {
   // With durability 'commit', waits until it is on disk.
   Status settle(const engine::Appended& appended);
   Status flush() { return store().flush(); }
-  // Waits for work under way, cancels what can be cancelled. `orderly`: flushed and marked as
+  // From here on no new work is taken, and what can be cancelled is.
+  void begin_close() noexcept;
+  // begin_close(), then waits for work under way. `orderly`: flushed and marked as
   // closed in order, if this was the last handle of the process.
   Status close(bool orderly);
 

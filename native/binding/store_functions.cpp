@@ -74,10 +74,10 @@ napi_value has(const Call& call) {
 }
 
 Floats output_of(const Call& call, std::size_t index, std::size_t size) {
-  const Floats out = floats_of(call.env(), call[index]);
+  const Floats out = floats_of(call.env(), call[index], "the array to fill is a Float32Array");
   if (out.size < size) {
-    fail(Code::dimension_mismatch,
-         text("the array to fill has room for ", out.size, " values, ", size, " are needed"));
+    fail(Code::dimension_mismatch, text("the array to fill has room for ", out.size, " values, ",
+                                        size, " are needed", transferred(out)));
   }
   return out;
 }
@@ -95,10 +95,11 @@ napi_value read(const Call& call) {
 
 // readMany(store, ids, out): the number found; the rows of the others become NaN
 napi_value read_many(const Call& call) {
-  const Store& store = call.session().store();
-  const format::Schema& schema = store.schema();
+  const format::Schema schema = call.session().store().schema();
+  // Reading an array may run getters: the store is looked up afterwards.
   const IdList ids(call.env(), call[1], schema.id_type);
   const Floats out = output_of(call, 2, ids.size() * schema.dimension);
+  const Store& store = call.session().store();
   std::uint32_t found = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     float* row = out.data + i * schema.dimension;
@@ -134,7 +135,7 @@ napi_value get(const Call& call) {
 
 // facts(store): [dimension, metric, idType, scanColumn has codes, allowNonFinite]
 napi_value facts(const Call& call) {
-  const format::Schema& schema = call.session().store().schema();
+  const format::Schema schema = call.session().store().schema();
   const Napi::Array out = Napi::Array::New(call.env(), 5);
   out.Set(0U, schema.dimension);
   out.Set(1U, name_of(schema.metric));

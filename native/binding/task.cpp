@@ -18,15 +18,25 @@ struct Running {
   Status status;
 };
 
+// What `call` returns or throws, as a Status.
+template <typename Call>
+Status caught(Call&& call) {
+  try {
+    return call();
+  } catch (const Failure& failure) {
+    return failure.status;
+  } catch (const std::bad_alloc&) {
+    return {Code::io, "out of memory"};
+  } catch (const std::exception& failure) {
+    return {Code::io, failure.what()};
+  } catch (...) {
+    return {Code::io, "an unknown failure"};
+  }
+}
+
 void execute(napi_env, void* data) noexcept {
   auto& running = *static_cast<Running*>(data);
-  try {
-    running.status = running.task->run();
-  } catch (const std::bad_alloc&) {
-    running.status = Status(Code::io, "out of memory");
-  } catch (const std::exception& failure) {
-    running.status = Status(Code::io, failure.what());
-  }
+  running.status = caught([&] { return running.task->run(); });
 }
 
 void complete(napi_env raw_env, napi_status, void* data) noexcept {
@@ -35,16 +45,21 @@ void complete(napi_env raw_env, napi_status, void* data) noexcept {
   (void)guarded(raw_env, [&]() -> napi_value {
     const Napi::HandleScope scope(env);
     napi_delete_async_work(raw_env, running->work);
+    Napi::Value result;
+    if (running->status) {
+      running->status = caught([&]() -> Status {
+        try {
+          result = running->task->result(env);
+        } catch (const Napi::Error& error) {
+          running->deferred.Reject(error.Value());
+        }
+        return {};
+      });
+    }
     if (!running->status) {
       running->deferred.Reject(to_error(env, running->status));
-      return nullptr;
-    }
-    try {
-      running->deferred.Resolve(running->task->result(env));
-    } catch (const Failure& failure) {
-      running->deferred.Reject(to_error(env, failure.status));
-    } catch (const Napi::Error& error) {
-      running->deferred.Reject(error.Value());
+    } else if (!result.IsEmpty()) {
+      running->deferred.Resolve(result);
     }
     return nullptr;
   });

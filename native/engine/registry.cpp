@@ -65,6 +65,7 @@ Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
   if (this != &other) {
     (void)close();
     entry_ = std::move(other.entry_);
+    writes_ = other.writes_;
   }
   return *this;
 }
@@ -76,9 +77,16 @@ Store& Registry::Handle::operator*() const noexcept {
 Status Registry::Handle::close(bool orderly) {
   if (!entry_) return {};
   const std::shared_ptr<Entry> entry = std::exchange(entry_, nullptr);
-  const std::scoped_lock lock(entry->mutex);
-  if (--entry->handles > 0) return {};
-  Status status = orderly ? entry->store->close() : Status();
+  std::unique_lock lock(entry->mutex);
+  Status status;
+  if (entry->handles > 1 && orderly && writes_) {
+    // Others keep the store open, and can be opened and closed meanwhile.
+    lock.unlock();
+    status = entry->store->flush();
+    lock.lock();
+  }
+  if (--entry->handles > 0) return status;
+  if (orderly) status = entry->store->close();
   entry->store.reset();
   return status;
 }
@@ -158,7 +166,7 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
     return status;
   }
   ++entry->handles;
-  return std::optional<Handle>(Handle(entry));
+  return std::optional<Handle>(Handle(entry, !request.read_only));
 }
 
 std::shared_ptr<Registry::Entry> Registry::existing_entry(const Key& key) {

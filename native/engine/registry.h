@@ -37,7 +37,7 @@ class Registry {
   struct Entry;
 
  public:
-  // A share in an open store. The last one to go closes it: it flushes, and waits for that.
+  // A share in an open store. One that may write flushes when it goes; the last one closes it.
   class Handle {
    public:
     Handle() = default;
@@ -48,14 +48,16 @@ class Registry {
     explicit operator bool() const noexcept { return entry_ != nullptr; }
     Store& operator*() const noexcept;
     Store* operator->() const noexcept { return &**this; }
-    // Ends this share. The failure of the flush, if this was the last one; the store is closed all
-    // the same. Not `orderly`: without flushing, as if the process had ended.
+    // Ends this share. The failure of the flush; the share is given up all the same. Not `orderly`:
+    // without flushing, as if the process had ended.
     Status close(bool orderly = true);
 
    private:
     friend class Registry;
-    explicit Handle(std::shared_ptr<Entry> entry) noexcept : entry_(std::move(entry)) {}
+    Handle(std::shared_ptr<Entry> entry, bool writes) noexcept
+        : entry_(std::move(entry)), writes_(writes) {}
     std::shared_ptr<Entry> entry_;
+    bool writes_ = false;
   };
 
   explicit Registry(os::FileSystem& files) : files_(files) {}

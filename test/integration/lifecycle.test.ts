@@ -35,6 +35,36 @@ describe('a process that ends without closing', () => {
     expect(store.stats().recovery).toMatchObject({ durableLsn: 50, recoveredLsn: 50 });
   });
 
+  test.each([
+    ['writes', `process.on('exit', () => { store.storeVector(50, new Float32Array(8)); });`],
+    ['throws', `process.on('exit', () => { throw new Error('on purpose'); });`],
+  ])('has flushed though an exit listener added before %s', async (what, listener) => {
+    const file = directory.file();
+    const end = await runScript(`let store; ${listener} ${write.replace('const store', 'store')}`, file);
+    expect(end.stderr).toMatch(what === 'throws' ? /on purpose/ : /^$/);
+    using store = MemoryMappedVectorStore.open(file);
+    const written = what === 'throws' ? 50 : 51;
+    expect(store.stats().recovery).toMatchObject({ durableLsn: written, recoveredLsn: written });
+  });
+
+  test('does not wait for searches', async () => {
+    const file = directory.file();
+    const code = `store.batchStore([...Array(20000).keys()], new Float32Array(160000).fill(1));
+      const search = () => store.search(new Float32Array(8).fill(1), { topK: 20000 });
+      (async () => {
+        const began = performance.now();
+        await search();
+        console.log(performance.now() - began);
+        for (let i = 0; i < 1000; i++) search();
+        process.exit(0);
+      })();`;
+    const began = performance.now();
+    const { status, stdout } = await runScript(write + code, file);
+    expect(status).toBe(0);
+    // Four threads at most would take as long.
+    expect(performance.now() - began).toBeLessThan((1000 * Number(stdout)) / 4);
+  });
+
   test('by an uncaught error has flushed, and the error is told', async () => {
     const file = directory.file();
     const end = await runScript(`${write} throw new Error('on purpose');`, file);

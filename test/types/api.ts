@@ -9,8 +9,9 @@ import {
   type VectorRecord,
 } from 'jvdb';
 
-/** Whether two types are one: neither accepts what the other doesn't. */
-type Equal<A, B> = [A, B] extends [B, A] ? true : false;
+/** Whether two types are one, to the letter: `any` is only `any`. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- that is the trick
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Expect<T extends true> = T;
 
 interface Meta {
@@ -57,6 +58,8 @@ export function wrong(store: Store): void {
   new MemoryMappedVectorStore('a.jvdb', 3, { metric: 'manhattan' });
   // @ts-expect-error no such option
   new MemoryMappedVectorStore('a.jvdb', 3, { metirc: 'dot' });
+  // @ts-expect-error the ids of a new store are numbers unless it is said
+  new MemoryMappedVectorStore<Meta, string>('a.jvdb', 3);
   // @ts-expect-error a dimension is needed
   new MemoryMappedVectorStore('a.jvdb');
 }

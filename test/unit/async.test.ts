@@ -1,4 +1,5 @@
 import { MemoryMappedVectorStore } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { Directory, expectError, expectRejection, vectorOf } from '../support.js';
 
 const directory = new Directory();
@@ -63,7 +64,8 @@ test('a bad batch rejects and stores nothing', async () => {
     /id 2/,
   );
   await expectRejection(store.batchStoreAsync([1, -2], new Float32Array(4)), 'JVDB_INVALID_ID');
-  await expectRejection(store.batchStoreAsync([1], new Float32Array(4)), 'JVDB_DIMENSION_MISMATCH');
+  await expectRejection(store.batchStoreAsync([1], new Float32Array(4)), 'JVDB_INVALID_ARGUMENT', /1 ids.*4 values/);
+  await expectRejection(store.batchStoreAsync([1], new Float32Array(3)), 'JVDB_DIMENSION_MISMATCH');
   expect(store.vectorCount).toBe(0);
 });
 
@@ -115,29 +117,52 @@ test('handles of one process share a file; each closes for itself', () => {
   second.close();
 });
 
-test('closing ends searches under way and waits for other work', async () => {
-  const store = new MemoryMappedVectorStore(directory.file(), 128);
+describe('closing', () => {
   const count = 50000;
-  store.batchStore(
-    Float64Array.from({ length: count }, (_, i) => i),
-    new Float32Array(count * 128).fill(1),
+  const full = (): MemoryMappedVectorStore => {
+    const store = new MemoryMappedVectorStore(directory.file(), 128);
+    store.batchStore(
+      Float64Array.from({ length: count }, (_, i) => i),
+      new Float32Array(count * 128).fill(1),
+    );
+    return store;
+  };
+
+  test.each(['close', 'closeAsync'] as const)(
+    'by %s ends searches, and waits for what else was asked for',
+    async (how) => {
+      const store = full();
+      const searches = Array.from({ length: 50 }, () => store.search(vectorOf(128, 1), { topK: count }));
+      const outcomes = Promise.allSettled(searches);
+      const batches = [1, 2, 3].map((value) => store.batchStoreAsync([-0, count], new Float32Array(256).fill(value)));
+      const flush = store.flush();
+      const closed = store[how]();
+      expectError(() => store.vectorCount, 'JVDB_CLOSED');
+      await closed;
+      const rejected = (await outcomes).filter((outcome) => outcome.status === 'rejected');
+      expect(rejected.length).toBeGreaterThan(30);
+      for (const { reason } of rejected) expect(reason).toMatchObject({ code: 'JVDB_CLOSED' });
+      expect(await Promise.all(batches)).toEqual([2, 2, 2]);
+      await flush;
+      using again = MemoryMappedVectorStore.open(store.filePath);
+      expect(again.vectorCount).toBe(count + 1);
+      expect(again.retrieveVector(count)!.vector[0]).toBe(3);
+      expect(again.stats().recovery.clean).toBe(true);
+    },
   );
-  const searches = [1, 2, 3, 4, 5, 6].map(() => store.search(vectorOf(128, 1), { topK: count }));
-  const outcomes = Promise.allSettled(searches);
-  const flush = store.flush();
-  const closed = store.closeAsync();
-  expectError(() => store.vectorCount, 'JVDB_CLOSED');
-  await closed;
-  for (const outcome of await outcomes) {
-    if (outcome.status === 'fulfilled') expect(outcome.value).toHaveLength(count);
-    else expect(outcome.reason).toMatchObject({ code: 'JVDB_CLOSED' });
-  }
-  await flush.catch((error: unknown) => {
-    expect(error).toMatchObject({ code: 'JVDB_CLOSED' });
+
+  test('one of two handles flushes what was written', () => {
+    const file = directory.file();
+    const first = new MemoryMappedVectorStore(file, 2);
+    using second = new MemoryMappedVectorStore(file, 2);
+    first.storeVector(1, [1, 2]);
+    first.close();
+    expect(second.durableLsn).toBe(1);
+    const reader = new MemoryMappedVectorStore(file, 2, { readOnly: true });
+    second.storeVector(2, [1, 2]);
+    reader.close();
+    expect(second.durableLsn).toBe(1);
   });
-  using again = MemoryMappedVectorStore.open(store.filePath);
-  expect(again.vectorCount).toBe(count);
-  expect(again.stats().recovery.clean).toBe(true);
 });
 
 test('stores are disposable', async () => {
@@ -158,12 +183,37 @@ test('stores are disposable', async () => {
 test('an iteration that is left early gives its snapshot back', async () => {
   using store = new MemoryMappedVectorStore(directory.file(), 1);
   store.batchStore([...Array(5000).keys()], new Float32Array(5000));
-  for (const id of store.ids()) if (id === 10) break;
-  for await (const entry of store.entries()) if (entry.id === 10) break;
-  const entries = store.entries();
-  await entries.next();
-  await entries.return!();
-  expect(await entries.next()).toEqual({ done: true, value: undefined });
+  const ended = jest.spyOn(native, 'cursorEnd');
+  try {
+    for (const id of store.ids()) if (id === 10) break;
+    for await (const entry of store.entries()) if (entry.id === 10) break;
+    expect(ended).toHaveBeenCalledTimes(2);
+    store.ids().return!();
+    await store.entries().return!();
+    expect(ended).toHaveBeenCalledTimes(4);
+    const entries = store.entries();
+    await entries.next();
+    await entries.return!();
+    expect(await entries.next()).toEqual({ done: true, value: undefined });
+    expect(ended).toHaveBeenCalledTimes(5);
+  } finally {
+    ended.mockRestore();
+  }
+});
+
+test('iterating takes large metadata in small steps', async () => {
+  using store = new MemoryMappedVectorStore<{ text: string }, number>(directory.file(), 1);
+  const text = 'ä'.repeat(400_000);
+  for (let id = 0; id < 12; id++) store.storeVector(id, [id], { text });
+  const steps = jest.spyOn(native, 'cursorEntries');
+  const seen = [];
+  for await (const { id, metadata } of store.entries()) {
+    expect(metadata!.text).toBe(text);
+    seen.push(id);
+  }
+  expect(seen).toEqual([...Array(12).keys()]);
+  expect(steps.mock.calls.length).toBeGreaterThanOrEqual(7);
+  steps.mockRestore();
 });
 
 test('vectors in shared memory are stored and read', () => {

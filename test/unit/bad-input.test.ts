@@ -58,7 +58,9 @@ describe('a store in use refuses', () => {
     (id) => {
       expectError(() => texts.storeVector(any(id), [1, 2, 3]), 'JVDB_INVALID_ID');
       expectError(() => texts.batchStore(['b', any(id)], new Float32Array(6)), 'JVDB_INVALID_ID');
-      if (typeof id !== 'string') expectError(() => texts.retrieveVector(any(id)), 'JVDB_INVALID_ID');
+      expectError(() => texts.retrieveVector(any(id)), 'JVDB_INVALID_ID');
+      expectError(() => texts.has(any(id)), 'JVDB_INVALID_ID');
+      expectError(() => texts.deleteVector(any(id)), 'JVDB_INVALID_ID');
     },
   );
 
@@ -68,6 +70,12 @@ describe('a store in use refuses', () => {
     expectError(() => store.batchStore(any(new Int32Array([2, 3])), new Float32Array(6)), 'JVDB_INVALID_ID');
     expectError(() => texts.batchStore(any(new Float64Array([2, 3])), new Float32Array(6)), 'JVDB_INVALID_ID');
     expectError(() => store.batchDelete(any('12')), 'JVDB_INVALID_ID');
+    expectError(() => store.batchDelete([1, 5.5]), 'JVDB_INVALID_ID', /5\.5 \(item 1\)/);
+    for (const ids of [undefined, null, '12', new Set([1]), { length: 1 }]) {
+      expectError(() => store.batchStore(any(ids), new Float32Array(3)), 'JVDB_INVALID_ID', /array/);
+      expectError(() => store.batchRetrieve(any(ids)), 'JVDB_INVALID_ID', /array/);
+      expectError(() => store.readVectors(any(ids), new Float32Array(3)), 'JVDB_INVALID_ID', /array/);
+    }
   });
 
   test('vectors of the wrong dimension', () => {
@@ -112,8 +120,13 @@ describe('a store in use refuses', () => {
     const vector = new Float32Array(3);
     structuredClone(vector.buffer, { transfer: [vector.buffer] });
     expectError(() => store.storeVector(2, vector), 'JVDB_DIMENSION_MISMATCH', /transferred/);
-    expectError(() => store.batchStore([2], vector), 'JVDB_DIMENSION_MISMATCH');
+    expectError(() => store.batchStore([2], vector), 'JVDB_INVALID_ARGUMENT', /transferred/);
     expectError(() => store.readVector(1, vector), 'JVDB_DIMENSION_MISMATCH');
+    const ids = new Float64Array([1]);
+    structuredClone(ids.buffer, { transfer: [ids.buffer] });
+    expectError(() => store.batchStore(ids, new Float32Array(0)), 'JVDB_INVALID_ID', /transferred/);
+    expectError(() => store.batchDelete(ids), 'JVDB_INVALID_ID', /transferred/);
+    expectError(() => store.readVectors(ids, new Float32Array(3)), 'JVDB_INVALID_ID', /transferred/);
   });
 
   test('batches whose parts do not fit together', () => {

@@ -1,4 +1,5 @@
 import { MemoryMappedVectorStore, type DistanceMetric } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { Directory, expectError, expectRejection, vectorOf } from '../support.js';
 
 const directory = new Directory();
@@ -117,21 +118,44 @@ describe('search', () => {
     expect(store.vectorCount).toBe(1);
   });
 
-  test('stops with the signal’s reason, before the start and on the way', async () => {
+  test('stops with the signal’s reason: before the start, in the queue and on the way', async () => {
     using store = new MemoryMappedVectorStore(directory.file(), 256, { scanColumn: 'none' });
     const count = 60000;
     store.batchStore(
       Float64Array.from({ length: count }, (_, i) => i),
       new Float32Array(count * 256).fill(0.5),
     );
+    const query = vectorOf(256, 1);
     const reason = new Error('enough');
-    await expect(store.search(vectorOf(256, 1), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(store.search(query, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const order: string[] = [];
     const controller = new AbortController();
-    const search = store.search(vectorOf(256, 1), { signal: controller.signal, topK: count });
+    const others = Array.from({ length: 20 }, () =>
+      store.search(query, { topK: count }).finally(() => order.push('other')),
+    );
+    const { signal } = controller;
+    const aborted = store.search(query, { signal }).finally(() => order.push('aborted'));
+    const cancel = jest.spyOn(native, 'cancel');
     controller.abort(reason);
-    await expect(search).rejects.toBe(reason);
+    await expect(aborted).rejects.toBe(reason);
+    expect(cancel).toHaveBeenCalledTimes(1);
+    cancel.mockRestore();
+    await Promise.all(others);
+    expect(order[0]).toBe('aborted');
     const unused = new AbortController();
-    expect(await store.search(vectorOf(256, 1), { signal: unused.signal })).toHaveLength(10);
+    expect(await store.search(query, { signal: unused.signal })).toHaveLength(10);
+    unused.abort();
+  });
+
+  test('one signal may stop any number of searches', async () => {
+    using store = new MemoryMappedVectorStore(directory.file(), 2);
+    store.storeVector(1, [1, 2]);
+    const warned = jest.spyOn(process, 'emitWarning');
+    const { signal } = new AbortController();
+    const searches = Array.from({ length: 30 }, () => store.search([1, 2], { signal }));
+    for (const hits of await Promise.all(searches)) expect(hits).toHaveLength(1);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   test('takes the query as it is at the call', async () => {
