@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 namespace jvdb {
 
@@ -38,9 +37,6 @@ class Checked {
   constexpr bool valid() const noexcept { return valid_; }
   // Only where valid().
   constexpr std::uint64_t value() const noexcept { return value_; }
-  constexpr std::optional<std::uint64_t> get() const noexcept {
-    return valid_ ? std::optional<std::uint64_t>(value_) : std::nullopt;
-  }
 
  private:
   std::uint64_t value_;

@@ -1,5 +1,8 @@
 #include "base/status.h"
 
+#include <cstddef>
+#include <new>
+
 namespace jvdb {
 
 const char* code_name(Code code) noexcept {
@@ -43,10 +46,28 @@ const char* code_name(Code code) noexcept {
 }
 
 Status::Status(Code code, std::string message, int os_error)
-    : detail_(std::make_unique<const Detail>(Detail{code, os_error, std::move(message)})) {}
+    : detail_(new Detail{code, os_error, std::move(message)}) {}
 
-Status::Status(const Status& other)
-    : detail_(other.detail_ ? std::make_unique<const Detail>(*other.detail_) : nullptr) {}
+Status::Status(const Status& other) {
+  if (!other.detail_) return;
+  const bool shared = other.detail_.get() == &memory_detail();
+  detail_.reset(shared ? other.detail_.get() : new Detail(*other.detail_));
+}
+
+void Status::Free::operator()(const Detail* detail) const noexcept {
+  if (detail != &memory_detail()) delete detail;
+}
+
+const Status::Detail& Status::memory_detail() noexcept {
+  // Never destroyed, and the text is short enough to lie inside the string itself.
+  alignas(Detail) static std::byte storage[sizeof(Detail)];
+  static const Detail* const detail = new (storage) Detail{Code::io, 0, "out of memory"};
+  return *detail;
+}
+
+Status Status::out_of_memory() noexcept {
+  return Status(Owner(&memory_detail()));
+}
 
 Status& Status::operator=(const Status& other) {
   if (this != &other) *this = Status(other);

@@ -41,6 +41,8 @@ class [[nodiscard]] Status {
   Status() noexcept = default;  // ok
   // `os_error` is the errno (or GetLastError value) behind it, 0 where there is none.
   Status(Code code, std::string message, int os_error = 0);
+  // A failure that needs no memory to be made or copied.
+  static Status out_of_memory() noexcept;
   Status(const Status& other);
   Status(Status&&) noexcept = default;
   Status& operator=(const Status& other);
@@ -61,7 +63,14 @@ class [[nodiscard]] Status {
     int os_error;
     std::string message;
   };
-  std::unique_ptr<const Detail> detail_;  // a success costs one null pointer
+  struct Free {
+    void operator()(const Detail* detail) const noexcept;
+  };
+  using Owner = std::unique_ptr<const Detail, Free>;
+  explicit Status(Owner detail) noexcept : detail_(std::move(detail)) {}
+  static const Detail& memory_detail() noexcept;
+
+  Owner detail_;  // a success costs one null pointer
 };
 
 template <typename T>

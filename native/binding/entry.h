@@ -6,11 +6,10 @@
 
 #include <array>
 #include <cstddef>
-#include <exception>
-#include <new>
 
 #include "binding/environment.h"
 #include "binding/failure.h"
+#include "engine/guarded.h"
 
 namespace jvdb::binding {
 
@@ -61,10 +60,8 @@ napi_value guarded(napi_env env, Body&& body) noexcept {
     error.ThrowAsJavaScriptException();
   } catch (const Failure& failure) {
     raise(failure.status);
-  } catch (const std::exception& error) {
-    raise(Status(Code::io, error.what()));
   } catch (...) {
-    raise(Status(Code::io, "an unknown failure"));
+    raise(engine::guarded([]() -> Status { throw; }));
   }
   return nullptr;
 }

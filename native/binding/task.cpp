@@ -1,8 +1,5 @@
 #include "binding/task.h"
 
-#include <exception>
-#include <new>
-
 #include "binding/entry.h"
 #include "binding/failure.h"
 
@@ -20,18 +17,14 @@ struct Running {
 
 // What `call` returns or throws, as a Status.
 template <typename Call>
-Status caught(Call&& call) {
-  try {
-    return call();
-  } catch (const Failure& failure) {
-    return failure.status;
-  } catch (const std::bad_alloc&) {
-    return {Code::io, "out of memory"};
-  } catch (const std::exception& failure) {
-    return {Code::io, failure.what()};
-  } catch (...) {
-    return {Code::io, "an unknown failure"};
-  }
+Status caught(Call&& call) noexcept {
+  return engine::guarded([&] {
+    try {
+      return Status(call());
+    } catch (const Failure& failure) {
+      return failure.status;
+    }
+  });
 }
 
 void execute(napi_env, void* data) noexcept {

@@ -84,27 +84,11 @@ Tail Catalog::tail() const {
   return tail_;
 }
 
-Point Catalog::pin() {
-  const std::scoped_lock lock(pins_mutex_);
-  const Point point = published_.load();
-  pins_.insert(point.lsn);
-  return point;
-}
-
-void Catalog::unpin(std::uint64_t lsn) {
-  const std::scoped_lock lock(pins_mutex_);
-  pins_.erase(pins_.find(lsn));
-}
-
 void Catalog::reserve_ids(std::size_t more) {
   collect();
   if (table_->size() + more <= table_->capacity()) return;
-  std::uint64_t forgotten = 0;
-  {
-    const std::scoped_lock lock(pins_mutex_);
-    forgotten = published_.load().lsn;
-    if (!pins_.empty()) forgotten = std::min(forgotten, *pins_.begin());
-  }
+  // Whoever looks an id up from here on sees what is published now, or later.
+  const std::uint64_t forgotten = published_.load().lsn;
   // A bit for each slot that is the latest of an id some reader may still find: marking them first
   // lets their ids be read in order.
   std::vector<std::uint64_t> heads((std::size_t{slot_end_} + 63) / 64);
@@ -133,9 +117,7 @@ std::unique_ptr<IdTable> Catalog::rebuilt(std::size_t entries,
       const auto slot = static_cast<std::uint32_t>(word * 64) +
                         static_cast<std::uint32_t>(std::countr_zero(bits));
       const Place place = place_of(slot);
-      const std::uint64_t id = place.extent->slots.id[place.slot];
-      const bool number = schema_.id_type == format::IdType::int64;
-      table->insert(number ? hash_number(id, id_hash_seed_) : id, slot);
+      table->insert(hash_of_stored(place.extent->slots.id[place.slot]), slot);
     }
   }
   return table;
@@ -220,10 +202,10 @@ void Catalog::publish(std::uint64_t lsn) noexcept {
   published_.store({lsn, slot_end_});
 }
 
-std::uint32_t Catalog::first_slot_above(std::uint64_t lsn) const {
-  const std::uint32_t slot_end = published_.load().slot_end;
-  const std::vector<Extent*> all = extents();
-  std::uint32_t end = slot_end;
+std::uint32_t Catalog::first_slot_above(std::uint64_t lsn) const noexcept {
+  const ReaderGate::Pass pass = gate_.enter();
+  std::uint32_t end = published_.load().slot_end;
+  const std::vector<Extent*>& all = directory_.load(std::memory_order_acquire)->extents;
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
     const Extent& extent = **at;
     const std::uint32_t* records = extent.slots.record.data();

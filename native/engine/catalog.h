@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "base/status.h"
@@ -63,6 +62,7 @@ class Catalog {
 
   // --- readers ---
   Point point() const noexcept { return published_.load(); }
+  bool has_numbers() const noexcept { return schema_.id_type == format::IdType::int64; }
   // The slot that holds the id for a reader now. The place stays readable until the store closes.
   Result<std::optional<Place>> find(const Id& id) const;
   // Whether the slot belongs to the snapshot at `lsn`, for slots below its slot_end.
@@ -72,16 +72,16 @@ class Catalog {
   Tail tail() const;  // the last published group's counts
   // The first published slot that an operation above `lsn` wrote, else the next to be written.
   // `lsn` is at least the history floor.
-  std::uint32_t first_slot_above(std::uint64_t lsn) const;
+  std::uint32_t first_slot_above(std::uint64_t lsn) const noexcept;
   std::size_t memory_bytes() const noexcept;  // of table and arrays
-
-  // A snapshot held for longer than one lookup is registered, so that the table keeps its ids.
-  Point pin();
-  void unpin(std::uint64_t lsn);
 
   // --- writer ---
   std::uint64_t hash(const Id& id) const noexcept {
     return hash_of(id, schema_.id_type, id_hash_seed_);
+  }
+  // Of the id in a record.
+  std::uint64_t hash(const format::Record& record) const noexcept {
+    return hash_of_stored(record.id);
   }
   void prefetch(std::uint64_t hash) const noexcept { table_->prefetch(hash); }
   // The latest slot, live or deleted, among those with this hash that `same(place)`, a
@@ -111,6 +111,9 @@ class Catalog {
   Extent& last_extent() const noexcept { return *extents_.back(); }  // there is always one
 
  private:
+  std::uint64_t hash_of_stored(std::uint64_t id) const noexcept {
+    return has_numbers() ? hash_number(id, id_hash_seed_) : id;
+  }
   Result<bool> has_id(const Place& place, const Id& id, std::uint64_t hash) const;
   void install(std::unique_ptr<Directory> next, std::unique_ptr<IdTable> old_table) noexcept;
   std::unique_ptr<IdTable> rebuilt(std::size_t entries,
@@ -140,11 +143,8 @@ class Catalog {
   std::vector<Retired> retired_;  // their grace period has not begun
   std::vector<Retired> waiting_;  // it has
 
-  // Held for a few instructions each: by flushes and publish(), and by long readers and rebuilds.
-  mutable std::mutex tail_mutex_;
+  mutable std::mutex tail_mutex_;  // held for a few instructions
   Tail tail_;
-  mutable std::mutex pins_mutex_;
-  std::multiset<std::uint64_t> pins_;
 };
 
 template <typename Same>

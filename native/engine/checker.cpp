@@ -26,7 +26,7 @@ Status Checker::check_record(const Extent& extent, std::uint32_t slot) const {
   const bool ours = record.record_crc == format::crc_of(record) &&
                     record.lsn == extent.base_lsn() + index &&
                     record.epoch == epoch_.load(std::memory_order_relaxed);
-  return ours ? Status() : damaged(extent, slot, "the record");
+  return ours ? Status() : damaged(extent, slot, "what is known");
 }
 
 Status Checker::check(Extent& extent, std::uint32_t slot, unsigned parts) const {

@@ -11,13 +11,17 @@ namespace jvdb::engine {
 
 // What `call` returns, a Status or Result, or what it threw as a Status.
 template <typename Call>
-auto guarded(Call&& call) -> decltype(call()) {
+auto guarded(Call&& call) noexcept -> decltype(call()) {
   try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    return Status(Code::io, "out of memory; nothing was changed");
-  } catch (const std::exception& failure) {
-    return Status(Code::io, text("the system refused a resource: ", failure.what()));
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      return Status::out_of_memory();
+    } catch (const std::exception& failure) {
+      return Status(Code::io, text("the system refused a resource: ", failure.what()));
+    }
+  } catch (...) {  // no memory even for that
+    return Status::out_of_memory();
   }
 }
 

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
+#include "engine/guarded.h"
 #include "format/seal.h"
 
 namespace jvdb::engine {
@@ -11,7 +12,8 @@ Journal::Journal(os::File& file, const Protocol& protocol, const format::ParsedF
                  const Catalog& catalog, Checker& checker)
     : file_(file),
       protocol_(protocol),
-      vector_bytes_(parsed.schema.vector_stride()),
+      schema_(parsed.schema),
+      found_extents_(parsed.extents),
       catalog_(catalog),
       checker_(checker),
       block_(parsed.superblock),
@@ -24,28 +26,31 @@ Status Journal::writable() const {
   if (!poisoned_.load(std::memory_order_acquire)) return {};
   const std::scoped_lock lock(failure_mutex_);
   return {
-      failure_.code(),
+      Code::io,
       text("no more writes to ", file_.path(), " after an earlier failure: ", failure_.message(),
            "; reads go on; reopen it to see what the disk holds, or copy what can be read "
            "to another file"),
       failure_.os_error()};
 }
 
-Status Journal::poison(Status cause) {
+// From here on nothing is written; what may be lost is compared with its checksum at every read.
+// First what needs no memory.
+Status Journal::poison(Status cause) noexcept {
   if (!protocol_.failed_sync_is_final) return cause;
-  {
-    const std::scoped_lock lock(failure_mutex_);
-    if (failure_) failure_ = cause;
-  }
   checker_.distrust(catalog_.first_slot_above(durable_lsn()), block_.epoch);
   poisoned_.store(true, std::memory_order_release);
-  return cause;
+  return guarded([&]() -> Status {
+    const std::scoped_lock lock(failure_mutex_);
+    if (failure_) failure_ = cause;
+    return std::move(cause);
+  });
 }
 
-Status Journal::sync_locked() {
-  const Status status = file_.sync();
+Status Journal::sync_locked() noexcept {
+  const Status status = guarded([&] { return file_.sync(); });
   if (status) return {};
-  return poison(Status(Code::io, std::string(status.message()), status.os_error()));
+  return poison(guarded(
+      [&]() -> Status { return {Code::io, std::string(status.message()), status.os_error()}; }));
 }
 
 // Overwrites the older of the two; the newer one stays whole whatever happens.
@@ -57,10 +62,14 @@ Status Journal::write_superblock(format::Superblock next, const Tail& tail) {
   next.dead_count = tail.dead;
   next.durable_time_us = now_us();
   next.crc = format::crc_of(next);
-  const std::size_t copy = protocol_.two_superblocks ? next.generation % 2 : 0;
-  Status status = file_.write(format::kSuperblockOffsets[copy], &next, sizeof next);
+  Status status = put_superblock(next);
   if (status) block_ = next;
   return status;
+}
+
+Status Journal::put_superblock(const format::Superblock& block) {
+  const std::size_t copy = protocol_.two_superblocks ? block.generation % 2 : 0;
+  return file_.write(format::kSuperblockOffsets[copy], &block, sizeof block);
 }
 
 Status Journal::flush() {
@@ -99,13 +108,13 @@ bool Journal::superblock_is_due(const Tail& tail) const noexcept {
   constexpr std::uint64_t interval_us = 1000000;
   constexpr std::uint64_t interval_bytes = 1U << 20;
   return now_us() - block_.durable_time_us >= interval_us ||
-         (tail.lsn - block_.durable_lsn) * vector_bytes_ >= interval_bytes;
+         (tail.lsn - block_.durable_lsn) * schema_.vector_stride() >= interval_bytes;
 }
 
 Status Journal::begin_epoch() {
   const std::scoped_lock lock(mutex_);
   if (Status status = writable(); !status) return status;
-  Status status = begin_epoch_locked();
+  Status status = guarded([&] { return begin_epoch_locked(); });
   // Leftovers could join later records if this handle wrote on.
   return status ? status : poison(std::move(status));
 }
@@ -114,6 +123,9 @@ Status Journal::begin_epoch_locked() {
   const Tail tail = catalog_.tail();
   const bool first = epoch_ == 0;
   if (protocol_.sync_in_recovery) {
+    if (first) {
+      if (Status status = write_found_again(); !status) return status;
+    }
     if (Status status = sync_locked(); !status) return status;
   }
   durable_lsn_.store(tail.lsn, std::memory_order_release);
@@ -131,6 +143,24 @@ Status Journal::begin_epoch_locked() {
   durable_time_us_.store(block_.durable_time_us);
   epoch_ = block_.epoch;
   return {};
+}
+
+// After a failed sync the superblock and the extent headers that recovery relied on may lie in the
+// cache alone, clean in its eyes, and the older superblock, which the next one overwrites, be what
+// the disk has.
+Status Journal::write_found_again() {
+  const std::size_t first = block_.extent_count;
+  const std::size_t end = catalog_.tail().extent_count;
+  for (std::size_t i = first; i < end; ++i) {
+    const format::ParsedExtent& extent = found_extents_[i];
+    const format::ExtentHeader header = format::make_extent_header(
+        extent.geometry, schema_, head_.header.uuid, static_cast<std::uint32_t>(i + 1),
+        extent.base_lsn, extent.epoch);
+    if (Status status = file_.write(extent.geometry.offset, &header, sizeof header); !status) {
+      return status;
+    }
+  }
+  return put_superblock(block_);
 }
 
 Status Journal::repair_head() {

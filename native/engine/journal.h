@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "engine/catalog.h"
@@ -50,14 +51,17 @@ class Journal {
   Status flush_locked(bool always_superblock);
   bool superblock_is_due(const Tail& tail) const noexcept;
   Status begin_epoch_locked();
-  Status sync_locked();
+  Status sync_locked() noexcept;
   Status write_superblock(format::Superblock next, const Tail& tail);
+  Status put_superblock(const format::Superblock& block);
+  Status write_found_again();
   Status repair_head();
-  Status poison(Status cause);
+  Status poison(Status cause) noexcept;
 
   os::File& file_;
   const Protocol protocol_;
-  const std::uint32_t vector_bytes_;
+  const format::Schema schema_;
+  const std::vector<format::ParsedExtent> found_extents_;  // at opening
   const Catalog& catalog_;
   Checker& checker_;
 

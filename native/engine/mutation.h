@@ -23,8 +23,8 @@ struct Mutation {
   std::string_view metadata;      // JSON text, empty for none
 };
 
-// A group of mutations: all of them happen or none. at() may be called from another thread than
-// the one that called the writer, but not from two at a time.
+// A group of mutations: all of them happen or none. at() may be called from several threads at a
+// time.
 class Mutations {
  public:
   virtual ~Mutations() = default;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -119,6 +120,16 @@ Status PayloadWriter::write_with_helper(Plan& plan) {
   } catch (const std::system_error&) {
     return write_alone(plan);  // no thread to be had
   }
+  // However this function ends, the thread has ended before what it uses goes.
+  const auto end_helper = [&](std::thread* thread) {
+    {
+      const std::scoped_lock lock(mutex);
+      stopped = true;
+    }
+    changed.notify_all();
+    thread->join();
+  };
+  const std::unique_ptr<std::thread, decltype(end_helper)> ended(&helper, end_helper);
 
   Status status;
   for (std::size_t i = 0; status && i < chunks_.size(); ++i) {
@@ -132,11 +143,9 @@ Status PayloadWriter::write_with_helper(Plan& plan) {
     {
       const std::scoped_lock lock(mutex);
       written = i + 1;
-      stopped = !status;
     }
     changed.notify_all();
   }
-  helper.join();
   return status;
 }
 

@@ -57,7 +57,6 @@ void Plan::clear() noexcept {
   forget(new_extents_);
   source_ = nullptr;
   keep_resolved_ = false;
-  group_heap_bytes_ = 0;
   new_ids_ = 0;
   stored_ = 0;
   removed_ = 0;
@@ -97,6 +96,12 @@ Status Plan::make(const Mutations& mutations, const WritePosition& from) {
   Status status = place(from);
   if (!status) records_.clear();
   return status;
+}
+
+void Plan::set_epoch(std::uint32_t epoch) noexcept {
+  end_.epoch = epoch;
+  for (Record& record : records_) record.epoch = epoch;
+  for (format::ParsedExtent& extent : new_extents_) extent.epoch = epoch;
 }
 
 std::uint32_t& Plan::seen_place(const Id& id, std::uint64_t hash) {
@@ -186,7 +191,6 @@ void Plan::add_record(const Mutation& mutation, std::uint64_t hash, const Before
   const std::uint64_t heap =
       format::heap_entry_bytes(mutation.id.text.size(), removes ? 0 : mutation.metadata.size());
   record.heap_length = static_cast<std::uint32_t>(heap / format::kHeapUnit);
-  group_heap_bytes_ += heap;
   end_.timestamp_us = record.timestamp_us;
   previous_.push_back(before.slot);
   latest_.push_back(removes ? before.slot : next_slot_++);
@@ -195,6 +199,7 @@ void Plan::add_record(const Mutation& mutation, std::uint64_t hash, const Before
   if (!before.live) ++new_ids_;
   if (removes) {
     ++removed_;
+    if (before.in_group != nullptr) --stored_;
   } else if (before.in_group == nullptr || !before.live) {
     ++stored_;
   }
@@ -204,6 +209,10 @@ void Plan::add_record(const Mutation& mutation, std::uint64_t hash, const Before
 // no longer fits.
 Status Plan::place(const WritePosition& from) {
   if (records_.empty()) return {};
+  if (end_.lsn > format::kMaxLsn) {
+    return {Code::no_space, text("a database takes at most 2^53-1 changes; this one is at LSN ",
+                                 from.lsn, ": copy its entries into a new file")};
+  }
   if (next_slot_ < catalog_.slot_end() || next_slot_ == kNoSlot) {
     return {Code::no_space,
             "a database has at most 2^32-2 slots, used or deleted; this one is full"};
@@ -235,19 +244,39 @@ Status Plan::place(const WritePosition& from) {
     segments_.back().count += 1;
     segments_.back().after = end_.fill;
   }
-  end_.heap_bytes += group_heap_bytes_;
   return {};
+}
+
+// What is to come is taken to be like what came last: the rest of the group if it is large, else
+// the extent that is full.
+format::Demand Plan::demand(std::size_t index) const noexcept {
+  constexpr std::uint64_t usual_heap = 4096;  // a small group with more is taken for an exception
+  format::Demand out{0, 0, 0, 0, false};
+  std::uint64_t heap = 0;
+  for (std::size_t i = index; i < records_.size(); ++i) {
+    out.records += 1;
+    out.puts += operation_of(records_[i]) == Operation::put ? 1 : 0;
+    heap += std::uint64_t{records_[i].heap_length} * format::kHeapUnit;
+  }
+  out.heap_per_record = (heap + out.records - 1) / out.records;
+  const Fill& full = end_.fill;
+  if (out.records < full.records / 8) {
+    const std::uint64_t usual = (full.heap + full.records - 1) / full.records;
+    out.heap_per_record = std::max(usual, std::min(out.heap_per_record, usual_heap));
+    out.records += full.records;
+    out.puts += full.slots;
+  }
+  out.first_heap = std::uint64_t{records_[index].heap_length} * format::kHeapUnit;
+  out.begins_with_delete = operation_of(records_[index]) == Operation::remove;
+  return out;
 }
 
 // The extent that begins with record number `index`.
 Status Plan::open_extent(std::size_t index, std::uint32_t first_slot) {
   const Record& record = records_[index];
   const std::uint64_t file_end = segments_.back().extent.end();
-  // Rounded up; the slots are those that will be in use after the group.
-  const std::uint64_t slots = std::max<std::uint32_t>(next_slot_, 1);
-  const std::uint64_t mean_heap = (end_.heap_bytes + group_heap_bytes_ + slots - 1) / slots;
-  const auto counts = format::next_extent(schema_, file_end, mean_heap,
-                                          std::uint64_t{record.heap_length} * format::kHeapUnit);
+  auto counts = format::next_extent(schema_, file_end, demand(index));
+  counts.slots = std::min(counts.slots, kNoSlot - first_slot);
   const auto geometry = format::lay_out(schema_, file_end, counts);
   if (!geometry) {
     return {Code::no_space, text("the file cannot grow beyond ", file_end, " bytes")};

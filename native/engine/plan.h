@@ -31,8 +31,7 @@ struct WritePosition {
   std::uint64_t lsn = 0;  // of the last record
   std::uint64_t timestamp_us = 0;
   std::uint32_t epoch = 0;
-  Fill fill;                     // of the last extent
-  std::uint64_t heap_bytes = 0;  // in all extents
+  Fill fill;  // of the last extent
 };
 
 class Plan {
@@ -42,6 +41,8 @@ class Plan {
 
   // After a failure, or for a group that comes to nothing, records() is empty.
   Status make(const Mutations& mutations, const WritePosition& from);
+  // The epoch the group is written in, where it began after make().
+  void set_epoch(std::uint32_t epoch) noexcept;
   // Frees the memory a large group needed.
   void clear() noexcept;
 
@@ -74,6 +75,7 @@ class Plan {
   void add_record(const Mutation& mutation, std::uint64_t hash, const Before& before);
   std::uint32_t& seen_place(const Id& id, std::uint64_t hash);
   Status place(const WritePosition& from);
+  format::Demand demand(std::size_t index) const noexcept;
   Status open_extent(std::size_t index, std::uint32_t first_slot);
 
   const Catalog& catalog_;
@@ -93,7 +95,6 @@ class Plan {
   WritePosition end_;
   std::uint64_t first_timestamp_us_ = 0;
   std::uint32_t next_slot_ = 0;
-  std::uint64_t group_heap_bytes_ = 0;
   std::size_t new_ids_ = 0;
   std::uint64_t stored_ = 0;
   std::uint64_t removed_ = 0;

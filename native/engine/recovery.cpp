@@ -20,12 +20,13 @@ using format::Record;
 class Walk {
  public:
   Walk(os::File& file, const Protocol& protocol, const format::ParsedFile& parsed,
-       os::Advice access, Catalog& catalog)
+       os::Advice access, bool for_writing, Catalog& catalog)
       : file_(file),
         protocol_(protocol),
         parsed_(parsed),
         block_(parsed.superblock),
         access_(access),
+        for_writing_(for_writing),
         catalog_(catalog),
         floor_left_(protocol.floor_records ? block_.floor_records : 0),
         lsn_(protocol.floor_records && floor_left_ == 0 ? block_.history_floor_lsn : 0) {}
@@ -45,15 +46,14 @@ class Walk {
   Status find_end();
   Result<Reason> move_on();
   Status enter_extent(std::size_t index);
-  void check_ahead() noexcept;
+  Status check_ahead();
   Reason objection_to(const Record& record) const noexcept;
   Reason objection_to_payload(const Record& record) const noexcept;
   void accept(const Record& record);
   void add_entered();
-  void keep_counted_extents();
+  Status keep_counted_extent();
   Status apply_group();
   void prefetch_from(std::size_t index) const noexcept;
-  std::uint64_t hash_of(const Record& record) const noexcept;
   Status apply(const Pending& pending);
   Result<bool> same_text(const Pending& pending, const Place& other) const;
   Status damaged(Reason why) const;
@@ -63,6 +63,7 @@ class Walk {
   const format::ParsedFile& parsed_;
   const format::Superblock& block_;
   const os::Advice access_;
+  const bool for_writing_;
   Catalog& catalog_;
 
   // Where the walk is: the next record is number fill_.records of extent_.
@@ -76,11 +77,13 @@ class Walk {
   std::vector<Pending> group_;
   std::vector<std::unique_ptr<Extent>> entered_;  // since the last whole group
 
-  // Checksums of the records from crcs_from_ on.
-  static constexpr std::uint32_t kCrcsAtOnce = 64;
-  std::array<std::uint32_t, kCrcsAtOnce> crcs_{};
-  std::uint32_t crcs_from_ = 0;
-  std::uint32_t crcs_count_ = 0;
+  // The records from number ahead_from_ on, and their checksums.
+  static constexpr std::uint32_t kAheadAtOnce = 64;
+  const Record* ahead_ = nullptr;
+  std::array<Record, kAheadAtOnce> read_ahead_;
+  std::array<std::uint32_t, kAheadAtOnce> crcs_{};
+  std::uint32_t ahead_from_ = 0;
+  std::uint32_t ahead_count_ = 0;
 
   Recovered out_;  // as of the last whole group
 };
@@ -90,26 +93,33 @@ Result<Recovered> Walk::run() {
   out_.report.clean = block_.clean != 0;
   out_.report.durable_lsn = block_.durable_lsn;
   out_.report.recovered_lsn = lsn_;
-  if (!out_.report.clean) {
+  // Not for a reader: the pages may be the writer's, who goes on with them.
+  if (for_writing_ && !out_.report.clean) {
     if (Status status = drop_unsynced_cache(file_, parsed_); !status) return status;
   }
   if (Status status = find_end(); !status) return status;
   out_.report.dropped_records = group_.size();
-  keep_counted_extents();
+  if (Status status = keep_counted_extent(); !status) return status;
   catalog_.publish(out_.report.recovered_lsn);
   out_.report.duration_us = now_us() - began;
   return out_;
 }
 
-// An extent that the superblock counts stays, even if no record in it does: a new database's first.
-void Walk::keep_counted_extents() {
-  const std::size_t entered_from = next_extent_ - entered_.size();
-  const std::size_t counted =
-      std::max<std::size_t>(block_.extent_count, entered_from) - entered_from;
-  if (entered_.size() > counted) entered_.resize(counted);
-  if (entered_.empty()) return;
+// An extent that the superblock counts stays even if no record in it does, as a new database's
+// first: the next record is its first.
+Status Walk::keep_counted_extent() {
+  const std::size_t added = next_extent_ - entered_.size();
+  if (block_.extent_count <= added) {
+    entered_.clear();
+    return {};
+  }
+  const bool next_begins_there = block_.extent_count == added + 1 && !entered_.empty() &&
+                                 entered_.front()->base_lsn() == out_.report.recovered_lsn + 1;
+  if (!next_begins_there) return damaged("isn't in the extent that its superblock counts");
+  entered_.resize(1);
   add_entered();
   out_.fill = {};
+  return {};
 }
 
 Status Walk::find_end() {
@@ -117,8 +127,8 @@ Status Walk::find_end() {
     Result<Reason> reason = move_on();
     if (!reason) return reason.status();
     if (*reason == nullptr) {
-      check_ahead();
-      const Record& record = extent_->record(fill_.records);
+      if (Status status = check_ahead(); !status) return status;
+      const Record& record = ahead_[fill_.records - ahead_from_];
       *reason = objection_to(record);
       if (*reason == nullptr) {
         accept(record);
@@ -164,25 +174,36 @@ Status Walk::enter_extent(std::size_t index) {
   extent_ = entered_.back().get();
   next_extent_ = index + 1;
   fill_ = {};
-  crcs_count_ = 0;
+  ahead_count_ = 0;
   return {};
 }
 
-// Checksums of the next records at once, and the places of their ids on their way to the cache,
+// The next records with their checksums, and the places of their ids on their way to the cache,
 // unless a large group lies between now and then.
-void Walk::check_ahead() noexcept {
-  if (fill_.records - crcs_from_ < crcs_count_) return;
-  const Record* records = extent_->records() + fill_.records;
-  crcs_from_ = fill_.records;
-  crcs_count_ =
-      std::min<std::uint32_t>(kCrcsAtOnce, extent_->geometry().counts.records - fill_.records);
-  crc32c_rows(records, sizeof(Record), offsetof(Record, record_crc), crcs_count_, crcs_.data());
-  if (group_.size() > kFetchedAtOnce) return;
-  for (std::uint32_t i = 0; i < crcs_count_; ++i) catalog_.prefetch(hash_of(records[i]));
+Status Walk::check_ahead() {
+  if (fill_.records - ahead_from_ < ahead_count_) return {};
+  ahead_from_ = fill_.records;
+  ahead_count_ =
+      std::min<std::uint32_t>(kAheadAtOnce, extent_->geometry().counts.records - fill_.records);
+  if (floor_left_ > 0 || lsn_ + ahead_count_ <= block_.durable_lsn) {
+    ahead_ = extent_->records() + fill_.records;
+  } else {
+    // Some may never have been written: a mapped page that isn't there would want a block of a
+    // tmpfs, which may be full.
+    const std::uint64_t at =
+        extent_->geometry().records_offset() + std::uint64_t{fill_.records} * sizeof(Record);
+    const std::size_t size = ahead_count_ * sizeof(Record);
+    if (Status status = file_.read(at, read_ahead_.data(), size); !status) return status;
+    ahead_ = read_ahead_.data();
+  }
+  crc32c_rows(ahead_, sizeof(Record), offsetof(Record, record_crc), ahead_count_, crcs_.data());
+  if (group_.size() > kFetchedAtOnce) return {};
+  for (std::uint32_t i = 0; i < ahead_count_; ++i) catalog_.prefetch(catalog_.hash(ahead_[i]));
+  return {};
 }
 
 Walk::Reason Walk::objection_to(const Record& record) const noexcept {
-  if (record.record_crc != crcs_[fill_.records - crcs_from_]) return "does not match its checksum";
+  if (record.record_crc != crcs_[fill_.records - ahead_from_]) return "does not match its checksum";
   if (floor_left_ > 0) {
     if (record.lsn <= lsn_ || record.lsn > block_.history_floor_lsn)
       return "has an LSN out of order";
@@ -246,22 +267,16 @@ Status Walk::apply_group() {
 void Walk::prefetch_from(std::size_t index) const noexcept {
   const std::size_t end = std::min(index + kFetchedAtOnce, group_.size());
   for (std::size_t i = index; i < end; ++i) {
-    catalog_.prefetch(hash_of(group_[i].extent->record(group_[i].record)));
+    catalog_.prefetch(catalog_.hash(group_[i].extent->record(group_[i].record)));
   }
-}
-
-std::uint64_t Walk::hash_of(const Record& record) const noexcept {
-  const bool number = parsed_.schema.id_type == format::IdType::int64;
-  return number ? catalog_.hash({record.id, {}}) : record.id;
 }
 
 Status Walk::apply(const Pending& pending) {
   const Place place{pending.extent, pending.slot};
   const Record& record = pending.extent->record(pending.record);
   out_.last_timestamp_us = std::max(out_.last_timestamp_us, record.timestamp_us);
-  out_.heap_bytes += std::uint64_t{record.heap_length} * format::kHeapUnit;
-  const bool numbers = parsed_.schema.id_type == format::IdType::int64;
-  const std::uint64_t hash = hash_of(record);
+  const bool numbers = catalog_.has_numbers();
+  const std::uint64_t hash = catalog_.hash(record);
   auto latest = catalog_.latest(hash, [&](const Place& other) -> Result<bool> {
     if (other.extent->slots.id[other.slot] != record.id) return false;
     return numbers ? Result<bool>(true) : same_text(pending, other);
@@ -302,8 +317,9 @@ Status Walk::damaged(Reason why) const {
 }  // namespace
 
 Result<Recovered> recover(os::File& file, const Protocol& protocol,
-                          const format::ParsedFile& parsed, os::Advice access, Catalog& catalog) {
-  return Walk(file, protocol, parsed, access, catalog).run();
+                          const format::ParsedFile& parsed, os::Advice access, bool for_writing,
+                          Catalog& catalog) {
+  return Walk(file, protocol, parsed, access, for_writing, catalog).run();
 }
 
 }  // namespace jvdb::engine

@@ -23,14 +23,15 @@ struct RecoveryReport {
 
 struct Recovered {
   RecoveryReport report;
-  Fill fill;                     // of the last extent
-  std::uint64_t heap_bytes = 0;  // in all extents
+  Fill fill;  // of the last extent
   std::uint64_t last_timestamp_us = 0;
 };
 
 // Fills `catalog` and publishes the tail. Code::corrupt where the history ends before what the
-// superblock promised: then the file is damaged, not torn, and nothing was touched.
+// superblock promised: then the file is damaged, not torn, and nothing was touched. `for_writing`:
+// what is above the durable LSN is read from the disk, not from a cache that a failed sync left.
 Result<Recovered> recover(os::File& file, const Protocol& protocol,
-                          const format::ParsedFile& parsed, os::Advice access, Catalog& catalog);
+                          const format::ParsedFile& parsed, os::Advice access, bool for_writing,
+                          Catalog& catalog);
 
 }  // namespace jvdb::engine

@@ -114,6 +114,12 @@ Result<std::optional<Registry::Handle>> Registry::try_open(const std::string& pa
     if (!schema) return schema.status();
     Status status = create_file(files_, path, *schema, request.initial_capacity);
     if (!status && status.code() != Code::exists) return status;
+    if (!status && !files_.stat(path)) {
+      return Status(Code::invalid_argument,
+                    text(path,
+                         " is a symbolic link that leads nowhere; remove it, or create the "
+                         "file it names"));
+    }
     return std::optional<Handle>();
   }
   auto info = (*file)->info();

@@ -72,6 +72,11 @@ std::optional<std::uint32_t> Snapshot::next(std::uint32_t from) const noexcept {
 }
 
 bool Snapshot::id_less(std::uint32_t a, std::uint32_t b) const {
+  if (numbers_) {
+    const Place first = place_of(a);
+    const Place second = place_of(b);
+    return first.extent->slots.id[first.slot] < second.extent->slots.id[second.slot];
+  }
   const auto first = entry(a, Checker::heap);
   const auto second = entry(b, Checker::heap);
   if (!first || !second) {
@@ -79,8 +84,6 @@ bool Snapshot::id_less(std::uint32_t a, std::uint32_t b) const {
     if (failure_) failure_ = !first ? first.status() : second.status();
     return false;
   }
-  // Of an int64 store the texts are empty, of a string store the numbers are hashes.
-  if (first->id.text.empty()) return first->id.number < second->id.number;
   return first->id.text < second->id.text;  // char_traits<char> compares as unsigned bytes
 }
 

@@ -30,9 +30,11 @@ Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned pa
 
 class Snapshot final : public search::Collection {
  public:
-  Snapshot(Catalog& catalog, const Checker& checker)
-      : catalog_(catalog), checker_(checker), point_(catalog.pin()), extents_(catalog.extents()) {}
-  ~Snapshot() override { catalog_.unpin(point_.lsn); }
+  Snapshot(const Catalog& catalog, const Checker& checker)
+      : checker_(checker),
+        numbers_(catalog.has_numbers()),
+        point_(catalog.point()),
+        extents_(catalog.extents()) {}
 
   const Point& point() const noexcept { return point_; }
 
@@ -65,8 +67,8 @@ class Snapshot final : public search::Collection {
     return {extent, slot - extent->first_slot()};
   }
 
-  Catalog& catalog_;
   const Checker& checker_;
+  const bool numbers_;  // are the ids
   const Point point_;
   const std::vector<Extent*> extents_;
   mutable std::mutex failure_mutex_;

@@ -38,13 +38,13 @@ Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<os::File> file,
     auto parsed = format::parse_file(*file, options.protocol.epoch_in_extent_header);
     if (!parsed) return parsed.status();
     std::unique_ptr<Store> store(new Store(std::move(file), options, *parsed));
-    auto recovered =
-        recover(*store->file_, options.protocol, *parsed, options.access, store->catalog_);
+    auto recovered = recover(*store->file_, options.protocol, *parsed, options.access,
+                             !options.read_only, store->catalog_);
     if (!recovered) return recovered.status();
     store->recovery_ = recovered->report;
     if (!options.read_only) {
       const WritePosition end{recovered->report.recovered_lsn, recovered->last_timestamp_us, 0,
-                              recovered->fill, recovered->heap_bytes};
+                              recovered->fill};
       store->writer_ =
           std::make_unique<Writer>(*store->file_, options.protocol, *parsed, options.access,
                                    store->catalog_, store->checker_, store->journal_, end);

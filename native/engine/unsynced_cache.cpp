@@ -10,7 +10,9 @@ namespace {
 
 using format::Record;
 
-constexpr std::uint64_t kPage = 4096;
+// The kernel drops a large folio only as a whole, and one that holds the tail begins before it.
+// What else it holds is read again from the disk.
+constexpr std::uint64_t kLargestFolio = std::uint64_t{2} << 20;
 
 // How much the first `records` records of an extent use, from the last put and the last heap entry
 // among them.
@@ -46,19 +48,10 @@ Result<Fill> fill_of(const os::File& file, const format::Schema& schema,
 
 void drop_behind(os::File& file, const format::Schema& schema, const format::ExtentGeometry& extent,
                  const Fill& fill) noexcept {
-  const auto drop = [&](std::uint64_t from, std::uint64_t to) {
-    const std::uint64_t page = from / kPage * kPage;
-    file.drop_cache(page, to - page);
-  };
-  drop(extent.records_offset() + std::uint64_t{fill.records} * sizeof(Record),
-       extent.vectors_offset);
-  drop(extent.vectors_offset + std::uint64_t{fill.slots} * schema.vector_stride(),
-       schema.has_codes ? extent.codes_offset : extent.heap_offset);
-  if (schema.has_codes) {
-    drop(extent.codes_offset + std::uint64_t{fill.slots} * schema.code_stride(),
-         extent.heap_offset);
-  }
-  drop(extent.heap_offset + fill.heap, extent.end());
+  for_unused(extent, schema, fill, [&](std::uint64_t begin, std::uint64_t end) {
+    const std::uint64_t from = begin / kLargestFolio * kLargestFolio;
+    file.drop_cache(from, end - from);
+  });
 }
 
 }  // namespace

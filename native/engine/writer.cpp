@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/text.h"
+#include "base/checked.h"
+#include "engine/guarded.h"
 #include "format/seal.h"
 
 namespace jvdb::engine {
@@ -14,21 +15,6 @@ using format::Record;
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-
-// The unused bytes of an extent, part by part.
-template <typename Visit>
-void for_unused(const format::ExtentGeometry& extent, const format::Schema& schema,
-                const Fill& fill, Visit&& visit) {
-  visit(extent.records_offset() + std::uint64_t{fill.records} * sizeof(Record),
-        extent.vectors_offset);
-  visit(extent.vectors_offset + std::uint64_t{fill.slots} * schema.vector_stride(),
-        schema.has_codes ? extent.codes_offset : extent.heap_offset);
-  if (schema.has_codes) {
-    visit(extent.codes_offset + std::uint64_t{fill.slots} * schema.code_stride(),
-          extent.heap_offset);
-  }
-  visit(extent.heap_offset + fill.heap, extent.end());
-}
 
 }  // namespace
 
@@ -79,9 +65,10 @@ Result<Appended> Writer::append(const Mutations& mutations) {
 }
 
 Result<Appended> Writer::append_locked(const Mutations& mutations) {
-  if (Status status = prepare(); !status) return status;
+  if (Status status = journal_.writable(); !status) return status;
   if (Status status = plan_.make(mutations, end_); !status) return status;
   if (plan_.records().empty()) return Appended{};
+  if (Status status = prepare(); !status) return status;
 
   NewSpace space(file_);
   if (Status status = grow(space); !status) return status;
@@ -91,8 +78,10 @@ Result<Appended> Writer::append_locked(const Mutations& mutations) {
   if (Status status = payload_.write(plan_); !status) return status;
 
   space.keep();  // from here on a follower may map it
-  Status status = write_headers();
-  if (status) status = write_records();
+  Status status = guarded([&] {
+    Status written = write_headers();
+    return written ? write_records() : std::move(written);
+  });
   if (!status) {
     // What was written of the group must never count: later records could complete it.
     // Where that fails too, the journal takes no more writes.
@@ -105,18 +94,15 @@ Result<Appended> Writer::append_locked(const Mutations& mutations) {
   return Appended{end_.lsn, plan_.stored(), plan_.removed()};
 }
 
-// Before a handle's first write.
+// Before a handle's first write, which is planned already.
 Status Writer::prepare() {
-  if (Status status = journal_.writable(); !status) return status;
   if (journal_.epoch() != 0) return {};
+  used_.reserve(1);
+  if (Status status = reserve_tail(); !status) return status;
+  if (Status status = journal_.begin_epoch(); !status) return status;
   used_.push_back({catalog_.last_extent().geometry(), end_.fill});
-  Status status = reserve_tail();
-  if (status) status = journal_.begin_epoch();
-  if (!status) {
-    used_.clear();
-    return status;
-  }
   end_.epoch = journal_.epoch();
+  plan_.set_epoch(end_.epoch);
   return {};
 }
 
@@ -125,12 +111,20 @@ Status Writer::reserve_tail() {
   auto info = file_.info();
   if (!info) return info.status();
   if (info->allocated >= info->size) return {};
+  const format::ExtentGeometry& extent = catalog_.last_extent().geometry();
   Status status;
-  for_unused(catalog_.last_extent().geometry(), schema_, end_.fill,
-             [&](std::uint64_t begin, std::uint64_t end) {
-               if (status && begin < end) status = file_.reserve(begin, end - begin);
-             });
+  for_unused(extent, schema_, end_.fill, [&](std::uint64_t begin, std::uint64_t end) {
+    if (status && begin < end) status = file_.reserve(begin, end - begin);
+  });
+  if (!status) give_back(extent, end_.fill);
   return status;
+}
+
+void Writer::give_back(const format::ExtentGeometry& extent, const Fill& fill) noexcept {
+  for_unused(extent, schema_, fill, [&](std::uint64_t begin, std::uint64_t end) {
+    begin = align_up(begin, kPage);
+    if (begin < end) file_.punch(begin, end - begin);
+  });
 }
 
 Status Writer::grow(NewSpace& space) {
@@ -185,9 +179,8 @@ void Writer::apply() noexcept {
         catalog_.apply_remove(plan_.previous(i), record.lsn);
         continue;
       }
-      const bool number = schema_.id_type == format::IdType::int64;
-      const std::uint64_t hash = number ? catalog_.hash({record.id, {}}) : record.id;
-      catalog_.apply_put(hash, catalog_.place_of(slot++), record_index, record, plan_.previous(i));
+      catalog_.apply_put(catalog_.hash(record), catalog_.place_of(slot++), record_index, record,
+                         plan_.previous(i));
     }
     if (slot > segment.first_slot) {
       const Place first = catalog_.place_of(segment.first_slot);
@@ -205,12 +198,7 @@ void Writer::apply() noexcept {
 }
 
 void Writer::release_unused() noexcept {
-  for (const Used& used : used_) {
-    for_unused(used.extent, schema_, used.fill, [&](std::uint64_t begin, std::uint64_t end) {
-      begin = align_up(begin, kPage);
-      if (begin < end) file_.punch(begin, end - begin);
-    });
-  }
+  for (const Used& used : used_) give_back(used.extent, used.fill);
 }
 
 }  // namespace jvdb::engine

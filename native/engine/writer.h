@@ -46,6 +46,7 @@ class Writer {
 
   Status prepare();
   Status reserve_tail();
+  void give_back(const format::ExtentGeometry& extent, const Fill& fill) noexcept;
   Status grow(NewSpace& space);
   Status write_headers();
   Status write_records();

@@ -43,16 +43,21 @@ std::optional<ExtentGeometry> lay_out(const Schema& schema, std::uint64_t offset
   return out;
 }
 
-ExtentCounts next_extent(const Schema& schema, std::uint64_t file_size, std::uint64_t mean_heap,
-                         std::uint64_t needed_heap) noexcept {
-  const std::uint64_t target =
+ExtentCounts next_extent(const Schema& schema, std::uint64_t file_size,
+                         const Demand& demand) noexcept {
+  std::uint64_t target =
       file_size <= kFullGrowth ? file_size : std::clamp(file_size / 8, kFullGrowth, kLargestExtent);
-  const std::uint64_t heap_per_slot = align_up(mean_heap, kHeapUnit);
-  const std::uint64_t slot_bytes = schema.vector_stride() + schema.code_stride() + sizeof(Record) +
-                                   sizeof(Record) / 8 + heap_per_slot;
-  const std::uint64_t slots = std::max<std::uint64_t>(target / slot_bytes, 1);
-  const std::uint64_t heap = std::max(slots * heap_per_slot, align_up(needed_heap, kHeapUnit));
-  return {static_cast<std::uint32_t>(records_for(slots)), static_cast<std::uint32_t>(slots), heap};
+  if (demand.begins_with_delete) target /= 16;
+  // Of 256 records, rounded up: a few puts among many deletes must not run out of slots at once.
+  const std::uint64_t puts = (256 * demand.puts + demand.records - 1) / demand.records;
+  const std::uint64_t heap = align_up(demand.heap_per_record, kHeapUnit);
+  const std::uint64_t slot_bytes = schema.vector_stride() + schema.code_stride();
+  const std::uint64_t record_bytes =
+      sizeof(Record) + sizeof(Record) / 8 + heap + slot_bytes * puts / 256;
+  const std::uint64_t count = std::max<std::uint64_t>(target / record_bytes, 1);
+  const std::uint64_t slots = (count * puts + 255) / 256;
+  return {static_cast<std::uint32_t>(records_for(count)), static_cast<std::uint32_t>(slots),
+          std::max(count * heap, align_up(demand.first_heap, kHeapUnit))};
 }
 
 ExtentCounts first_extent(std::uint32_t slots) noexcept {

@@ -28,7 +28,7 @@ struct ExtentGeometry {
   std::uint64_t end() const noexcept { return offset + length; }
 };
 
-// nullopt where the counts are out of range or an offset would pass 2^63.
+// nullopt where the counts are out of range or an offset would pass 2^62.
 std::optional<ExtentGeometry> lay_out(const Schema& schema, std::uint64_t offset,
                                       ExtentCounts counts) noexcept;
 
@@ -37,11 +37,20 @@ constexpr std::uint64_t records_for(std::uint64_t slots) noexcept {
   return slots + slots / 8 + 64;
 }
 
+// What is expected of an extent.
+struct Demand {
+  std::uint64_t records = 1;
+  std::uint64_t puts = 1;             // of these; the others are deletes
+  std::uint64_t heap_per_record = 0;  // bytes
+  std::uint64_t first_heap = 0;       // bytes for the record it begins with
+  bool begins_with_delete = false;
+};
+
 // The extent that grows a file of `file_size` bytes: as large as the file up to 64 MiB, then
-// 12.5 % of it, at most 1 GiB, but never too small for `needed_heap` bytes in one entry.
-// `mean_heap` is the mean bytes of heap a slot.
-ExtentCounts next_extent(const Schema& schema, std::uint64_t file_size, std::uint64_t mean_heap,
-                         std::uint64_t needed_heap) noexcept;
+// 12.5 % of it, at most 1 GiB; a sixteenth of that where a delete asks for it, which may be meant
+// to make room. Its records, slots and heap are in proportion to the demand.
+ExtentCounts next_extent(const Schema& schema, std::uint64_t file_size,
+                         const Demand& demand) noexcept;
 
 // The extent a database begins with.
 ExtentCounts first_extent(std::uint32_t slots) noexcept;

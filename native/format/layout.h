@@ -21,6 +21,7 @@ inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kKnownIncompatFeatures = 0;
 
 inline constexpr std::uint32_t kMaxDimension = 65536;
+inline constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;  // safe in JavaScript
 inline constexpr std::size_t kMaxIdBytes = 1024;
 inline constexpr std::size_t kMaxMetadataBytes = 1U << 20;
 

@@ -10,8 +10,6 @@
 namespace jvdb::format {
 namespace {
 
-constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;  // a safe integer in JavaScript
-
 enum class HeadState { whole, damaged, other_version, foreign };
 
 HeadState examine(const Head& head) noexcept {
@@ -96,6 +94,10 @@ Status read_superblock(const os::File& file, ParsedFile& out) {
     found = true;
   }
   if (!found) return corrupt(file, "neither superblock matches its checksum");
+  // Only now: a writer may have grown the file before it wrote what was just read.
+  auto info = file.info();
+  if (!info) return info.status();
+  out.file_size = info->size;
   const Superblock& block = out.superblock;
   const bool sound = block.durable_lsn <= kMaxLsn && block.epoch != 0 &&
                      block.epoch_start_lsn <= block.durable_lsn + 1 &&

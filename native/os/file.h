@@ -46,9 +46,8 @@ class Mapping {
 
   const std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
-  // Hints; offsets are from the start of the mapping. Failures are of no consequence.
+  // A hint; the offset is from the start of the mapping. Failures are of no consequence.
   virtual void advise(std::size_t offset, std::size_t size, Advice advice) noexcept = 0;
-  virtual void prefetch(std::size_t offset, std::size_t size) noexcept = 0;
 
  protected:
   Mapping(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}

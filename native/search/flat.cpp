@@ -21,13 +21,11 @@
 namespace jvdb::search {
 namespace {
 
-constexpr double kSmallestNorm = 0x1p-60;
-constexpr double kLargestNorm = 0x1p60;
 constexpr double kSlack = 1.0 + 0x1p-4;
 constexpr std::size_t kBytesBetweenPolls = std::size_t{4} << 20;
 
 bool in_range(double norm) noexcept {
-  return norm >= kSmallestNorm && norm <= kLargestNorm;
+  return norm >= simd::kSmallestNorm && norm <= simd::kLargestNorm;
 }
 
 // γ for n roundings and some more, for the constant number of operations outside the sum.

@@ -28,14 +28,12 @@ inline Quantizer quantizer_for(float largest) noexcept {
 // From the squared norm and the squared L2 distance between vector and code × scale, each a sum of
 // at most 65,536 float64 terms: their rounding is far below 2⁻³⁰.
 inline Encoded finish_encoding(double squared_norm, float scale, double squared_error) noexcept {
-  constexpr double smallest_norm = 0x1p-60;
-  constexpr double largest_norm = 0x1p60;
   const double norm = std::sqrt(squared_norm);
   const double bound = std::sqrt(squared_error) * (1.0 + 0x1p-30);
   auto error = static_cast<float>(bound);
   if (error < bound) error = std::nextafterf(error, std::numeric_limits<float>::infinity());
   if (error < FLT_MIN) error = FLT_MIN;
-  const bool usable = norm >= smallest_norm && norm <= largest_norm && std::isnormal(error);
+  const bool usable = norm >= kSmallestNorm && norm <= kLargestNorm && std::isnormal(error);
   return {squared_norm, scale, usable ? error : std::numeric_limits<float>::infinity()};
 }
 

@@ -16,6 +16,11 @@ struct Encoded {
   float error;          // the vector is code × scale up to this L2 distance; +∞ without a code
 };
 
+// L2 norms outside of these could over- or underflow in float32 sums: such vectors have no usable
+// code, and no bound but the exact score.
+inline constexpr double kSmallestNorm = 0x1p-60;
+inline constexpr double kLargestNorm = 0x1p60;
+
 struct Kernels {
   const char* name;
 

@@ -1,9 +1,31 @@
-// As protocol_test.cpp, for what a disk does: rules 10, 12 and 15.
+// As protocol_test.cpp, for what a disk does: rules 8 (sizes), 10, 12 and 15.
 #include "engine/registry.h"
 #include "protocol_fixture.h"
 
 namespace jvdb::test::protocol {
 namespace {
+
+const Test kShort("protocol_disk_test",
+                  "rule 8: an extent that the file is too short to hold does not count", [] {
+                    std::size_t sizes = 1;
+                    for (std::size_t size = 0; size < sizes; ++size) {
+                      Disk disk{Protocol()};
+                      std::map<std::uint64_t, std::uint64_t> expected;
+                      {
+                        const auto store = disk.open();
+                        for (std::uint64_t id = 1; id <= 65; ++id) disk.put(*store, id, id);
+                      }
+                      disk.power_cut({.size = [&](std::size_t newest) {
+                        sizes = newest + 1;
+                        return size;
+                      }});
+                      for (std::uint64_t id = 1; id <= (size + 1 < sizes ? 64U : 65U); ++id) {
+                        expected[id] = id;
+                      }
+                      expect(opens_with(disk, expected), "size " + std::to_string(size));
+                    }
+                    expect(sizes > 2);
+                  });
 
 const Test kReserve("protocol_disk_test",
                     "rule 10: space is reserved before anything is acknowledged in it", [] {
@@ -93,6 +115,12 @@ const Test kKilled("protocol_disk_test",
                      }
                      expect(opens_with(disk, expected));
                    });
+
+const Test kCreated("protocol_disk_test", "rule 15: a file that was created keeps its name", [] {
+  Disk disk{Protocol()};
+  disk.power_cut({.name = [](const std::string&, std::size_t) { return 0; }});
+  expect(opens_with(disk, {}));
+});
 
 const Test kStat("protocol_disk_test", "rule 15: the lock is on the file the path leads to", [] {
   expect_rule(&Protocol::stat_after_lock, [](Disk& disk) {

@@ -42,13 +42,14 @@ struct Disk {
   void put(Store& store, std::uint64_t id, std::uint64_t seed) {
     (void)take(store.append(Group(ids).put(id, vector_for(seed))));
   }
-  // Pulls the plug: `choose` decides for each unsynced sector, by its offset in the file.
-  void power_cut(
-      const std::function<std::size_t(std::uint64_t offset, std::size_t newest)>& choose) {
-    auto after = files.power_cut(
-        [&](std::uint64_t sector, std::size_t newest) { return choose(sector * kSector, newest); });
-    after->swap(files);
+  // Pulls the plug: `choose` decides for each unsynced sector, by its offset in the file; sizes and
+  // names stay.
+  void power_cut(const std::function<SectorCut(std::uint64_t offset, std::size_t newest)>& choose) {
+    power_cut({.sector = [&](std::uint64_t sector, std::size_t newest) {
+      return choose(sector * kSector, newest);
+    }});
   }
+  void power_cut(const PowerCut& cut) { files.power_cut(cut)->swap(files); }
 };
 
 // Ids and seeds that a store must hold, no more and no less.

@@ -123,6 +123,63 @@ const Test kSuperblocks("protocol_test", "rule 5: a torn superblock leaves the o
   });
 });
 
+// Old bytes behind new ones in the superblocks, all else as it was written.
+SectorCut torn_superblock(std::uint64_t offset, std::size_t newest) {
+  if (offset >= format::kHeadCopyOffset) return newest;
+  return {newest, 40, 0};
+}
+
+const Test kFirstSuperblock("protocol_test", "rule 5: a new file's first writer, too", [] {
+  Disk disk{Protocol()};
+  std::vector<std::unique_ptr<SimFileSystem>> images;
+  {
+    const auto store = disk.open();
+    disk.files.hooks().before_change = [&] {
+      images.push_back(
+          disk.files.power_cut({.sector = [](std::uint64_t sector, std::size_t newest) {
+            return torn_superblock(sector * kSector, newest);
+          }}));
+    };
+    disk.put(*store, 1, 1);
+    disk.files.hooks().before_change = nullptr;
+  }
+  for (const auto& image : images) {
+    image->swap(disk.files);
+    expect(opens_with(disk, {}));
+  }
+});
+
+const Test kSameSuperblock(
+    "protocol_test", "rule 5: a superblock that was written in part is the next to be written", [] {
+      Disk disk{Protocol()};
+      {
+        const auto store = disk.open();
+        disk.put(*store, 1, 1);
+        expect_ok(store->flush());
+        disk.put(*store, 2, 2);
+        disk.files.hooks().cut_write = [](std::uint64_t, std::size_t) { return 40; };
+        expect_code(store->flush(), Code::io);
+        disk.files.hooks().cut_write = nullptr;
+        disk.put(*store, 3, 3);
+        expect_ok(store->flush());
+      }
+      disk.power_cut(torn_superblock);
+      expect(opens_with(disk, {{1, 1}, {2, 2}, {3, 3}}));
+    });
+
+const Test kCommit("protocol_test", "rule 6: a commit needs no superblock", [] {
+  Disk disk{Protocol()};
+  {
+    const auto store = disk.open();
+    disk.put(*store, 1, 1);
+    disk.put(*store, 2, 2);
+    expect_ok(store->commit(2));
+    disk.put(*store, 3, 3);
+  }
+  disk.power_cut([](std::uint64_t, std::size_t) { return 0; });
+  expect(opens_with(disk, {{1, 1}, {2, 2}}));
+});
+
 const Test kOrder("protocol_test", "rule 6: a superblock never promises what isn't synced", [] {
   expect_rule(&Protocol::superblock_after_sync, [](Disk& disk) {
     std::unique_ptr<SimFileSystem> image;
@@ -130,9 +187,9 @@ const Test kOrder("protocol_test", "rule 6: a superblock never promises what isn
       const auto store = disk.open();
       disk.put(*store, 1, 1);
       disk.files.hooks().fail_sync = [&] {  // the power fails as the sync begins
-        image = disk.files.power_cut([](std::uint64_t sector, std::size_t newest) {
+        image = disk.files.power_cut({.sector = [](std::uint64_t sector, std::size_t newest) {
           return sector * kSector < format::kHeadCopyOffset ? newest : 0;
-        });
+        }});
         return true;
       };
       (void)store->flush();
@@ -159,6 +216,27 @@ const Test kTail("protocol_test", "rule 6: a flush promises what was there befor
     });
     return opens_with(disk, {{1, 1}});
   });
+});
+
+const Test kExtentCount("protocol_test", "rule 6: nor an extent that was added meanwhile", [] {
+  Disk disk{Protocol()};
+  std::map<std::uint64_t, std::uint64_t> expected;
+  {
+    const auto store = disk.open();
+    for (std::uint64_t id = 1; id <= 64; ++id) {
+      disk.put(*store, id, id);
+      expected[id] = id;
+    }
+    bool once = true;
+    disk.files.hooks().during_sync = [&] {
+      if (std::exchange(once, false)) std::thread([&] { disk.put(*store, 65, 65); }).join();
+    };
+    expect_ok(store->flush());
+  }
+  disk.power_cut([](std::uint64_t offset, std::size_t newest) {
+    return offset < format::kHeadCopyOffset ? newest : 0;
+  });
+  expect(opens_with(disk, expected));
 });
 
 const Test kRecoverySync("protocol_test",

@@ -1,7 +1,9 @@
-// A file system in memory that knows which bytes would survive a power cut and can make any call
-// fail. What it models: 512-byte sectors; between two syncs every sector may keep any version it
-// ever had; after a failed sync the written bytes stay readable but are lost to the disk, and the
-// next sync succeeds all the same.
+// A file system in memory that knows what would survive a power cut and can make any call fail.
+// What it models: between two syncs of a file each of its 512-byte sectors may keep any version it
+// ever had, or the beginning of one and the end of another, and the file any size it ever had; a
+// name is durable once its directory was synced, and may lead to any file it ever led to until
+// then; after a failed sync the written bytes stay readable but are lost to the disk, and the next
+// sync succeeds all the same.
 // Threads: one at a time, except reads of mapped bytes.
 #pragma once
 
@@ -14,15 +16,14 @@
 #include <vector>
 
 #include "os/file_system.h"
+#include "sim_inode.h"
 
 namespace jvdb::test {
 
-inline constexpr std::size_t kSector = 512;
-
-class SimInode;
-
 // Hooks a test may set; all are optional.
 struct SimHooks {
+  // Called before anything on disk changes: a moment at which the power may fail.
+  std::function<void()> before_change;
   // Bytes of a write that reach the cache before it fails; nullopt lets it succeed.
   std::function<std::optional<std::size_t>(std::uint64_t offset, std::size_t size)> cut_write;
   // Whether this sync fails.
@@ -31,6 +32,10 @@ struct SimHooks {
   std::function<void()> during_sync;
   // Called before a lock is taken.
   std::function<void()> before_lock;
+
+  void change() const {
+    if (before_change) before_change();
+  }
 };
 
 class SimFileSystem final : public os::FileSystem {
@@ -47,10 +52,8 @@ class SimFileSystem final : public os::FileSystem {
 
   SimHooks& hooks() noexcept { return *hooks_; }
 
-  // Chooses a version of a sector: 0 is the durable one, `newest` the last one written.
-  using Choose = std::function<std::size_t(std::uint64_t sector, std::size_t newest)>;
-  // What a power cut leaves: every file, with the sectors chosen, nothing pending.
-  std::unique_ptr<SimFileSystem> power_cut(const Choose& choose) const;
+  // What a power cut leaves, with nothing pending.
+  std::unique_ptr<SimFileSystem> power_cut(const PowerCut& cut) const;
   void swap(SimFileSystem& other) noexcept { names_.swap(other.names_); }
   // Evicts what a failed sync lost from the cache, in a range.
   void forget_lost(const std::string& path, std::uint64_t offset, std::uint64_t size);
@@ -66,9 +69,14 @@ class SimFileSystem final : public os::FileSystem {
 
  private:
   friend class SimFile;
+
+  std::shared_ptr<SimInode> find(const std::string& path) const;
+  void set_name(const std::string& path, std::shared_ptr<SimInode> inode);
+
   std::shared_ptr<SimHooks> hooks_;
   std::shared_ptr<std::uint64_t> free_bytes_;
-  std::map<std::string, std::shared_ptr<SimInode>> names_;
+  // The durable file of each name and all since then, null where it had none.
+  std::map<std::string, std::vector<std::shared_ptr<SimInode>>> names_;
   std::uint64_t next_inode_ = 1;
 };
 

@@ -32,13 +32,6 @@ class PosixMapping final : public Mapping {
                                                     : MADV_NORMAL;
     hint_pages(offset, size, hint);
   }
-  void prefetch(std::size_t offset, std::size_t size) noexcept override {
-#if defined(MADV_POPULATE_READ)
-    hint_pages(offset, size, MADV_POPULATE_READ);
-#else
-    hint_pages(offset, size, MADV_WILLNEED);
-#endif
-  }
 
  private:
   void hint_pages(std::size_t offset, std::size_t size, int hint) noexcept {
