@@ -39,7 +39,7 @@
           'type': 'executable',
           'sources': ['<!@(node scripts/sources.js core tests)'],
           'include_dirs': ['test/native'],
-          'libraries': ['-lpthread'],
+          'libraries': ['-lpthread', '-ldl'],
         },
       ],
     }],

@@ -80,7 +80,7 @@ class Catalog {
     return hash_of(id, schema_.id_type, id_hash_seed_);
   }
   // Of the id in a record.
-  std::uint64_t hash(const format::Record& record) const noexcept {
+  std::uint64_t record_hash(const format::Record& record) const noexcept {
     return hash_of_stored(record.id);
   }
   void prefetch(std::uint64_t hash) const noexcept { table_->prefetch(hash); }

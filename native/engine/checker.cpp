@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "format/seal.h"
 
@@ -50,12 +51,19 @@ Status Checker::check_slowly(Extent& extent, std::uint32_t slot, unsigned parts)
     extent.slots.code_checked.set(slot);
   }
   if ((parts & Parts::heap) != 0) {
-    if (!extent.heap_matches(record) || !extent.heap_entry(record)) {
+    if (!heap_is_right(extent, record)) {
       return damaged(extent, slot, "the id and metadata");
     }
     extent.slots.heap_checked.set(slot);
   }
   return {};
+}
+
+// Also that a string id is found by its hash.
+bool Checker::heap_is_right(const Extent& extent, const format::Record& record) const noexcept {
+  if (!extent.heap_matches(record)) return false;
+  const auto entry = extent.heap_entry(record);
+  return entry && (entry->id.empty() || hash_text(entry->id, id_hash_seed_) == record.id);
 }
 
 Status Checker::check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const {

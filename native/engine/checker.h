@@ -16,8 +16,8 @@ class Checker {
  public:
   enum Parts : unsigned { vector = 1, code = 2, heap = 4 };
 
-  Checker(std::string path, std::string advice)
-      : path_(std::move(path)), advice_(std::move(advice)) {}
+  Checker(std::string path, std::string advice, std::uint64_t id_hash_seed)
+      : path_(std::move(path)), advice_(std::move(advice)), id_hash_seed_(id_hash_seed) {}
 
   // `slot` counts from the extent's first. Code::corrupt, or io for what a failed sync lost.
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
@@ -36,10 +36,12 @@ class Checker {
   }
   Status check_record(const Extent& extent, std::uint32_t slot) const;
   Status check_slowly(Extent& extent, std::uint32_t slot, unsigned parts) const;
+  bool heap_is_right(const Extent& extent, const format::Record& record) const noexcept;
   Status damaged(const Extent& extent, std::uint32_t slot, const char* what) const;
 
   const std::string path_;
   const std::string advice_;
+  const std::uint64_t id_hash_seed_;
   std::atomic<std::uint32_t> first_distrusted_{0xFFFFFFFF};
   std::atomic<std::uint32_t> epoch_{0};
 };

@@ -115,7 +115,8 @@ class Extent {
   }
   // nullopt where the bytes contradict themselves; they are not compared with their checksum.
   std::optional<format::HeapEntry> heap_entry(const format::Record& record) const noexcept {
-    return format::heap_entry(record, at(geometry_.heap_offset), geometry_.counts.heap_bytes);
+    return format::heap_entry(record, schema_.id_type, at(geometry_.heap_offset),
+                              geometry_.counts.heap_bytes);
   }
 
   // Whether the bytes a record stands for match its checksums. Places must have been validated.

@@ -260,7 +260,7 @@ format::Demand Plan::demand(std::size_t index) const noexcept {
   }
   out.heap_per_record = (heap + out.records - 1) / out.records;
   const Fill& full = end_.fill;
-  if (out.records < full.records / 8) {
+  if (out.records <= full.records / 8) {
     const std::uint64_t usual = (full.heap + full.records - 1) / full.records;
     out.heap_per_record = std::max(usual, std::min(out.heap_per_record, usual_heap));
     out.records += full.records;

@@ -127,7 +127,9 @@ Status Walk::find_end() {
     Result<Reason> reason = move_on();
     if (!reason) return reason.status();
     if (*reason == nullptr) {
-      if (Status status = check_ahead(); !status) return status;
+      if (fill_.records - ahead_from_ >= ahead_count_) {
+        if (Status status = check_ahead(); !status) return status;
+      }
       const Record& record = ahead_[fill_.records - ahead_from_];
       *reason = objection_to(record);
       if (*reason == nullptr) {
@@ -181,15 +183,18 @@ Status Walk::enter_extent(std::size_t index) {
 // The next records with their checksums, and the places of their ids on their way to the cache,
 // unless a large group lies between now and then.
 Status Walk::check_ahead() {
-  if (fill_.records - ahead_from_ < ahead_count_) return {};
   ahead_from_ = fill_.records;
   ahead_count_ =
       std::min<std::uint32_t>(kAheadAtOnce, extent_->geometry().counts.records - fill_.records);
-  if (floor_left_ > 0 || lsn_ + ahead_count_ <= block_.durable_lsn) {
+  const bool last = next_extent_ == parsed_.extents.size();
+  const std::uint64_t written =
+      last ? block_.durable_lsn
+           : std::min(block_.durable_lsn, parsed_.extents[next_extent_].base_lsn - 1);
+  if (floor_left_ > 0 || lsn_ + ahead_count_ <= written) {
     ahead_ = extent_->records() + fill_.records;
   } else {
-    // Some may never have been written: a mapped page that isn't there would want a block of a
-    // tmpfs, which may be full.
+    // Some may never have been written, or punched out behind the extent's last: a mapped page that
+    // isn't there would want a block of a tmpfs, which may be full.
     const std::uint64_t at =
         extent_->geometry().records_offset() + std::uint64_t{fill_.records} * sizeof(Record);
     const std::size_t size = ahead_count_ * sizeof(Record);
@@ -198,7 +203,8 @@ Status Walk::check_ahead() {
   }
   crc32c_rows(ahead_, sizeof(Record), offsetof(Record, record_crc), ahead_count_, crcs_.data());
   if (group_.size() > kFetchedAtOnce) return {};
-  for (std::uint32_t i = 0; i < ahead_count_; ++i) catalog_.prefetch(catalog_.hash(ahead_[i]));
+  for (std::uint32_t i = 0; i < ahead_count_; ++i)
+    catalog_.prefetch(catalog_.record_hash(ahead_[i]));
   return {};
 }
 
@@ -213,8 +219,8 @@ Walk::Reason Walk::objection_to(const Record& record) const noexcept {
   if (record.lsn >= block_.epoch_start_lsn && record.epoch != block_.epoch) {
     return "is left over from before a crash";
   }
-  if (!format::places_fit(record, parsed_.schema, extent_->geometry(), fill_.slots, fill_.heap)) {
-    return "points outside its extent";
+  if (!format::record_fits(record, parsed_.schema, extent_->geometry(), fill_.slots, fill_.heap)) {
+    return "points outside its extent, or has values out of range";
   }
   if (protocol_.payload_checksums && record.lsn > block_.durable_lsn) {
     return objection_to_payload(record);
@@ -267,7 +273,7 @@ Status Walk::apply_group() {
 void Walk::prefetch_from(std::size_t index) const noexcept {
   const std::size_t end = std::min(index + kFetchedAtOnce, group_.size());
   for (std::size_t i = index; i < end; ++i) {
-    catalog_.prefetch(catalog_.hash(group_[i].extent->record(group_[i].record)));
+    catalog_.prefetch(catalog_.record_hash(group_[i].extent->record(group_[i].record)));
   }
 }
 
@@ -276,7 +282,7 @@ Status Walk::apply(const Pending& pending) {
   const Record& record = pending.extent->record(pending.record);
   out_.last_timestamp_us = std::max(out_.last_timestamp_us, record.timestamp_us);
   const bool numbers = catalog_.has_numbers();
-  const std::uint64_t hash = catalog_.hash(record);
+  const std::uint64_t hash = catalog_.record_hash(record);
   auto latest = catalog_.latest(hash, [&](const Place& other) -> Result<bool> {
     if (other.extent->slots.id[other.slot] != record.id) return false;
     return numbers ? Result<bool>(true) : same_text(pending, other);

@@ -27,7 +27,7 @@ Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
     : file_(std::move(file)),
       schema_(parsed.schema),
       read_only_(options.read_only),
-      checker_(file_->path(), kDamageAdvice),
+      checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed),
       catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)),
       journal_(*file_, options.protocol, parsed, catalog_, checker_) {}
 

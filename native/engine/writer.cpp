@@ -179,8 +179,8 @@ void Writer::apply() noexcept {
         catalog_.apply_remove(plan_.previous(i), record.lsn);
         continue;
       }
-      catalog_.apply_put(catalog_.hash(record), catalog_.place_of(slot++), record_index, record,
-                         plan_.previous(i));
+      catalog_.apply_put(catalog_.record_hash(record), catalog_.place_of(slot++), record_index,
+                         record, plan_.previous(i));
     }
     if (slot > segment.first_slot) {
       const Place first = catalog_.place_of(segment.first_slot);

@@ -22,6 +22,9 @@ inline constexpr std::uint32_t kKnownIncompatFeatures = 0;
 
 inline constexpr std::uint32_t kMaxDimension = 65536;
 inline constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;  // safe in JavaScript
+inline constexpr std::uint64_t kMaxGeneration = (std::uint64_t{1} << 63) - 1;
+inline constexpr std::uint64_t kMaxTimestampUs = (std::uint64_t{1} << 63) - 1;
+inline constexpr std::uint64_t kMaxIdNumber = (std::uint64_t{1} << 63) - 1;
 inline constexpr std::size_t kMaxIdBytes = 1024;
 inline constexpr std::size_t kMaxMetadataBytes = 1U << 20;
 

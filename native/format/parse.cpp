@@ -99,8 +99,8 @@ Status read_superblock(const os::File& file, ParsedFile& out) {
   if (!info) return info.status();
   out.file_size = info->size;
   const Superblock& block = out.superblock;
-  const bool sound = block.durable_lsn <= kMaxLsn && block.epoch != 0 &&
-                     block.epoch_start_lsn <= block.durable_lsn + 1 &&
+  const bool sound = block.generation <= kMaxGeneration && block.durable_lsn <= kMaxLsn &&
+                     block.epoch != 0 && block.epoch_start_lsn <= block.durable_lsn + 1 &&
                      block.history_floor_lsn <= block.durable_lsn &&
                      block.floor_records <= block.history_floor_lsn && block.extent_count >= 1 &&
                      block.extent_count <= out.file_size / kExtentAlignment;
@@ -124,7 +124,7 @@ Result<std::optional<ParsedExtent>> read_extent(const os::File& file, const Pars
   if (!geometry || geometry->end() > parsed.file_size) return none;
   const ExtentHeader expected = make_extent_header(
       *geometry, parsed.schema, parsed.head.header.uuid, seq, header.base_lsn, header.epoch);
-  if (expected.crc != header.crc || header.base_lsn > kMaxLsn) return none;
+  if (std::memcmp(&expected, &header, sizeof header) != 0 || header.base_lsn > kMaxLsn) return none;
   return std::optional(ParsedExtent{*geometry, header.base_lsn, header.epoch});
 }
 
@@ -164,14 +164,26 @@ Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch) {
   return out;
 }
 
-bool places_fit(const Record& record, const Schema& schema, const ExtentGeometry& extent,
-                std::uint32_t next_slot, std::uint64_t next_heap) noexcept {
+namespace {
+
+// What the engine would never write: ids out of range, a string id that isn't there, a time whose
+// successor would wrap.
+bool values_fit(const Record& record, const Schema& schema) noexcept {
+  const bool id_fits =
+      schema.id_type == IdType::int64 ? record.id <= kMaxIdNumber : record.heap_length != 0;
+  return id_fits && record.timestamp_us <= kMaxTimestampUs;
+}
+
+}  // namespace
+
+bool record_fits(const Record& record, const Schema& schema, const ExtentGeometry& extent,
+                 std::uint32_t next_slot, std::uint64_t next_heap) noexcept {
   const std::uint64_t heap_begin = std::uint64_t{record.heap_offset} * kHeapUnit;
   const std::uint64_t heap_size = std::uint64_t{record.heap_length} * kHeapUnit;
   const bool heap_fits =
       heap_size == 0 ? record.heap_offset == 0
                      : heap_begin == next_heap && heap_size <= extent.counts.heap_bytes - next_heap;
-  if (!heap_fits) return false;
+  if (!heap_fits || !values_fit(record, schema)) return false;
   switch (operation_of(record)) {
     case Operation::put:
       return next_slot < extent.counts.slots && record.size == schema.vector_bytes() &&
@@ -183,7 +195,7 @@ bool places_fit(const Record& record, const Schema& schema, const ExtentGeometry
   return false;
 }
 
-std::optional<HeapEntry> heap_entry(const Record& record, const std::byte* heap,
+std::optional<HeapEntry> heap_entry(const Record& record, IdType id_type, const std::byte* heap,
                                     std::uint64_t heap_bytes) noexcept {
   if (record.heap_length == 0) return HeapEntry{};
   const std::uint64_t begin = std::uint64_t{record.heap_offset} * kHeapUnit;
@@ -191,7 +203,9 @@ std::optional<HeapEntry> heap_entry(const Record& record, const std::byte* heap,
   if (begin > heap_bytes || size > heap_bytes - begin) return std::nullopt;
   HeapPrefix prefix;
   std::memcpy(&prefix, heap + begin, sizeof prefix);
-  if (prefix.id_length > kMaxIdBytes || prefix.metadata_length > kMaxMetadataBytes ||
+  const bool has_id = prefix.id_length != 0;
+  if (has_id != (id_type == IdType::string) || prefix.id_length > kMaxIdBytes ||
+      prefix.metadata_length > kMaxMetadataBytes ||
       heap_entry_bytes(prefix.id_length, prefix.metadata_length) != size) {
     return std::nullopt;
   }

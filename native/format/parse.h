@@ -37,20 +37,21 @@ struct ParsedFile {
 // the superblock doesn't count are taken whatever their epoch (a protocol mutant, for tests).
 Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch);
 
-// Whether a record's places lie inside its extent and are the next ones of each kind: slot
-// `next_slot` of the extent and `next_heap` bytes into its heap. Its checksum is the caller's
-// affair.
-bool places_fit(const Record& record, const Schema& schema, const ExtentGeometry& extent,
-                std::uint32_t next_slot, std::uint64_t next_heap) noexcept;
+// Whether a record's places lie inside its extent and are the next ones of each kind, slot
+// `next_slot` of the extent and `next_heap` bytes into its heap, and its values are in range. Its
+// checksum is the caller's affair.
+bool record_fits(const Record& record, const Schema& schema, const ExtentGeometry& extent,
+                 std::uint32_t next_slot, std::uint64_t next_heap) noexcept;
 
 struct HeapEntry {
   std::string_view id;        // empty for int64 ids
   std::string_view metadata;  // empty for none
 };
 
-// The heap entry of a record, nullopt where it would leave the heap or doesn't fit its own length.
-// `heap` is the extent's heap of `heap_bytes` bytes.
-std::optional<HeapEntry> heap_entry(const Record& record, const std::byte* heap,
+// The heap entry of a record, nullopt where it would leave the heap, doesn't fit its own length, or
+// has no id where there must be one, or one where there mustn't. `heap` is the extent's heap of
+// `heap_bytes` bytes.
+std::optional<HeapEntry> heap_entry(const Record& record, IdType id_type, const std::byte* heap,
                                     std::uint64_t heap_bytes) noexcept;
 
 // Bytes of heap that an entry takes; 0 where there is nothing to keep.

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { MemoryMappedVectorStore, type StoreOptions } from '../../lib/index.js';
-import { Directory, ended, expectError, expectRejection, startNode, vectorOf } from '../support.js';
+import { Directory, ended, expectError, expectRejection, runScript, startNode, vectorOf } from '../support.js';
 
 const directory = new Directory();
 
@@ -98,6 +98,15 @@ describe('opening refuses', () => {
     expectError(() => {
       open(link);
     }, 'JVDB_INVALID_ARGUMENT');
+    const dangling = directory.file();
+    symlinkSync(directory.file(), dangling);
+    expectError(
+      () => {
+        open(dangling);
+      },
+      'JVDB_INVALID_ARGUMENT',
+      /leads nowhere/,
+    );
     expectError(() => {
       open('/proc/version/x.jvdb');
     }, 'JVDB_INVALID_ARGUMENT');
@@ -291,6 +300,15 @@ describe('a full disk', () => {
       }
       rmSync(path.join(mount, 'other.jvdb'));
     }
+    // Closing gave blocks back; with the disk full of something else, opening still works: a child,
+    // for a fault in a mapped hole would end the process.
+    spawnSync('dd', ['if=/dev/zero', `of=${path.join(mount, 'rest')}`, 'bs=4k'], { stdio: 'ignore' });
+    const end = await runScript(
+      `const store = MemoryMappedVectorStore.open(process.argv[1]); console.log(store.vectorCount);
+       try { store.storeVector(-0, new Float32Array(256)); console.log('stored'); } catch (error) { console.log(error.code); }`,
+      file,
+    );
+    expect(end).toMatchObject({ status: 0, signal: null, stdout: `${stored - 1}\nJVDB_NO_SPACE\n` });
     using store = MemoryMappedVectorStore.open(file);
     expect(store.vectorCount).toBe(stored - 1);
     for (let n = 1; n < stored; n++) {
