@@ -1,6 +1,6 @@
 /** What the benches share: medians, tables, the bare program, a directory, the machine. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -69,12 +69,6 @@ export function peer(name: string): unknown {
     console.log(`\nMISSING: ${name}; run npm install in bench/`);
     return undefined;
   }
-}
-
-/** Resident anonymous memory of this process, in bytes: what is not a mapped file. */
-export function anonymousMemory(): number {
-  const line = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  return Number(line?.[1]) * 1024;
 }
 
 /** Prints a table in Markdown. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { MemoryMappedVectorStore } from '../lib/index.js';
-import { anonymousMemory, median, milliseconds, randomVectors, Scratch, shown, table } from './measure.js';
+import { median, milliseconds, randomVectors, Scratch, shown, table } from './measure.js';
 
 function fill(file: string, count: number, dimension: number, scanColumn: 'int8' | 'none' = 'int8'): void {
   using store = new MemoryMappedVectorStore(file, dimension, { scanColumn });
@@ -31,32 +31,44 @@ function openingTime(file: string): number {
   );
 }
 
-/** In a process of its own: what opening a file adds to it. */
-function memoryOfOpening(file: string): number {
-  const script = `
+/** Runs a script in a process of its own, where memory is nobody else's; what it prints, as a number. */
+function inProcess(script: string, file: string): number {
+  const prelude = `
     const { readFileSync } = require('node:fs');
     const anonymous = () => { global.gc(); return Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024; };
-    const { MemoryMappedVectorStore } = require(process.argv[2]);
-    const before = anonymous();
-    const store = MemoryMappedVectorStore.open(process.argv[1]);
-    console.log(anonymous() - before);`;
-  const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', script, file, path.join(__dirname, '..')], {
-    encoding: 'utf8',
-  });
+    const [, file, root] = process.argv;
+    const { MemoryMappedVectorStore } = require(root);`;
+  const args = ['--expose-gc', '-e', prelude + script, file, path.join(__dirname, '..')];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
   return Number(stdout);
 }
 
+/** What opening a file adds to a process, above the mapped file. */
+function memoryOfOpening(file: string): number {
+  return inProcess(
+    `const before = anonymous();
+     const store = MemoryMappedVectorStore.open(file);
+     console.log(anonymous() - before);`,
+    file,
+  );
+}
+
 /** One by one, so that the table grows as it does in real use: the largest addition on the way. */
-function memoryOfGrowing(scratch: Scratch): number {
-  using store = new MemoryMappedVectorStore(scratch.file('growing.jvdb'), 16);
-  const vector = new Float32Array(16).fill(1);
-  const before = anonymousMemory();
-  let most = 0;
-  for (let i = 0; i < 100_000; i++) {
-    store.storeVector(i, vector);
-    if (i % 5000 === 4999) most = Math.max(most, anonymousMemory() - before);
-  }
-  return most;
+function memoryOfGrowing(file: string): number {
+  return inProcess(
+    `const store = new MemoryMappedVectorStore(file, 16);
+     const vector = new Float32Array(16).fill(1);
+     for (let i = 0; i < 1000; i++) store.storeVector(0, vector);
+     const before = anonymous();
+     let most = 0;
+     for (let i = 0; i < 100000; i++) {
+       store.storeVector(i, vector);
+       if (i % 5000 === 4999) most = Math.max(most, anonymous() - before);
+     }
+     console.log(most);`,
+    file,
+  );
 }
 
 /** Runs the benches of this file. */
@@ -82,7 +94,9 @@ export function run(): void {
     ['vectors', 'median of 21', 'memory', 'a vector'],
     rows,
   );
-  console.log(`\nStoring 100,000 one by one adds at most ${shown(memoryOfGrowing(scratch) / 1e6)} MB on the way.`);
+  console.log(
+    `\nStoring 100,000 one by one adds at most ${shown(memoryOfGrowing(scratch.file('growing.jvdb')) / 1e6)} MB on the way.`,
+  );
   table(
     'Disk blocks of a closed file beside the raw float32 bytes, 100,000 × 768',
     ['', 'ratio'],
