@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { forget, lookAfter } from './exit.js';
 import { guard, guardAsync, native, type Handle } from './native.js';
 import { openArguments } from './arguments.js';

@@ -14,6 +14,7 @@ import type { OptionsFor, StoreOptions, VectorId, VectorInput } from './types.js
  *
  * One process writes to a file at a time; all workers (`node:worker_threads`) of that process may
  * open it and share it. Each worker opens the file by its path: a store can't be posted to another.
+ * Ending a worker waits for the searches and batches it has asked for.
  *
  * Every method throws, or rejects with, a `JvdbError`; after `close()` that is `JVDB_CLOSED`.
  *
