@@ -1,29 +1,38 @@
 /** What an AbortSignal does to searches, with one listener for each signal whatever their number. */
 
-const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+interface Waiting {
+  calls: Set<() => void>;
+  listener: () => void;
+}
+
+const waiting = new WeakMap<AbortSignal, Waiting>();
+
+function listen(signal: AbortSignal): Waiting {
+  const calls = new Set<() => void>();
+  const listener = (): void => {
+    for (const call of calls) call();
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  const entry = { calls, listener };
+  waiting.set(signal, entry);
+  return entry;
+}
 
 /**
  * Calls `call` when the signal is aborted.
  *
  * @param signal - not aborted yet
  * @param call - must not throw
- * @returns takes it back
+ * @returns takes it back; the last one takes the listener off, for a signal may live for as long as it
+ *   has one
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
-  let calls = waiting.get(signal);
-  if (calls === undefined) {
-    const all = new Set<() => void>();
-    signal.addEventListener(
-      'abort',
-      () => {
-        for (const one of all) one();
-      },
-      { once: true },
-    );
-    waiting.set(signal, (calls = all));
-  }
+  const { calls, listener } = waiting.get(signal) ?? listen(signal);
   calls.add(call);
   return () => {
     calls.delete(call);
+    if (calls.size > 0) return;
+    signal.removeEventListener('abort', listener);
+    waiting.delete(signal);
   };
 }

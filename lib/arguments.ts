@@ -179,6 +179,11 @@ function wrongLength(what: string, length: number, dimension: number): JvdbError
   return new JvdbError('JVDB_DIMENSION_MISMATCH', message);
 }
 
+function checkLength(vector: VectorInput, index: number, dimension: number): void {
+  const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
+  if (length !== dimension) throw wrongLength(`vector ${index} of the batch`, length, dimension);
+}
+
 /**
  * Vectors of a batch one after the other.
  *
@@ -192,22 +197,24 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
   if (vectors.length !== count) {
     throw invalid(`there are ${count} ids but ${vectors.length} vectors; give one for each`);
   }
-  // All lengths before the memory is taken.
+  // All lengths before the memory is taken. A getter may give something else each time: each
+  // vector is asked for once.
+  const rows: VectorInput[] = [];
   for (let i = 0; i < count; i++) {
     const vector: unknown = vectors[i];
     if (!Array.isArray(vector) && kindOf(vector) !== 'Float32Array') {
       const message = `vector ${i} of the batch must be a Float32Array or an array of numbers, not ${shown(vector)}`;
       throw new JvdbError('JVDB_INVALID_VECTOR', message);
     }
-    const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
-    if (length !== dimension) throw wrongLength(`vector ${i} of the batch`, length, dimension);
+    checkLength(vector as VectorInput, i, dimension);
+    rows.push(vector as VectorInput);
   }
   const flat = new Float32Array(count * dimension);
-  for (let i = 0; i < count; i++) {
-    const vector = (vectors as readonly VectorInput[])[i];
+  rows.forEach((vector, i) => {
+    checkLength(vector, i, dimension); // again: its buffer may be gone by now
     if (Array.isArray(vector)) setNumbers(flat, i * dimension, vector as readonly number[], dimension);
-    else flat.set(vector as Float32Array, i * dimension);
-  }
+    else flat.set(vector, i * dimension);
+  });
   return flat;
 }
 
@@ -244,7 +251,7 @@ export function toIdColumn(ids: readonly VectorId[] | Float64Array | BigInt64Arr
   checkedIds(ids);
   if (!Array.isArray(ids) || ids.length === 0) return ids;
   const numbers = new Float64Array(ids.length);
-  for (let i = 0; i < ids.length; i++) {
+  for (let i = 0; i < numbers.length; i++) {
     const id: unknown = ids[i];
     if (typeof id !== 'number') return ids as readonly VectorId[];
     numbers[i] = id;

@@ -160,11 +160,12 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     const canceller = native.canceller();
     let forget = (): void => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      forget = onAbort(signal, () => {
+      const stop = (): void => {
         native.cancel(canceller);
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
         reject(signal.reason);
-      });
+      };
+      forget = guard(() => onAbort(signal, stop));
     });
     try {
       // A search that waits for its turn is not waited for.

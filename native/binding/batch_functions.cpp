@@ -1,4 +1,5 @@
 // Many operations as one group, here or on a pool thread. Threads: as task.h says.
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -71,14 +72,16 @@ class RemoveBatch final : public engine::Mutations {
 class PutBatchTask final : public Task {
  public:
   PutBatchTask(std::shared_ptr<Session> session, std::unique_ptr<PutBatch> batch)
-      : session_(std::move(session)),
-        batch_(std::move(batch)),
-        work_(*session_),
-        turn_(*session_) {}
+      : session_(std::move(session)), batch_(std::move(batch)) {}
 
+  void begin() override {
+    work_.emplace(*session_);
+    turn_.emplace(*session_);
+  }
   Status run() override {
-    const Session::Work work(std::move(work_));  // until here, not until JavaScript takes note
-    Session::Turn turn(std::move(turn_));
+    const Session::Work work(std::move(*work_));  // until here, not until JavaScript takes note
+    Session::Turn turn(std::move(*turn_));
+    if (!work) return Session::closed();
     turn.await();
     const auto appended = session_->append(*batch_);
     turn.end();
@@ -93,8 +96,8 @@ class PutBatchTask final : public Task {
  private:
   std::shared_ptr<Session> session_;
   std::unique_ptr<PutBatch> batch_;
-  Session::Work work_;
-  Session::Turn turn_;
+  std::optional<Session::Work> work_;
+  std::optional<Session::Turn> turn_;
   std::uint64_t stored_ = 0;
 };
 

@@ -1,4 +1,5 @@
 // Opening, flushing and closing. Threads: as task.h says.
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -68,17 +69,17 @@ class OpenTask final : public Task {
 
 class FlushTask final : public Task {
  public:
-  explicit FlushTask(std::shared_ptr<Session> session)
-      : session_(std::move(session)), work_(*session_) {}
+  explicit FlushTask(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+  void begin() override { work_.emplace(*session_); }
   Status run() override {
-    const Session::Work work(std::move(work_));
-    return session_->flush();
+    const Session::Work work(std::move(*work_));
+    return work ? session_->flush() : Session::closed();
   }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   std::shared_ptr<Session> session_;
-  Session::Work work_;
+  std::optional<Session::Work> work_;
 };
 
 class CloseTask final : public Task {

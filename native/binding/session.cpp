@@ -76,11 +76,7 @@ void Session::drop_snapshot(std::uint64_t number) noexcept {
 }
 
 Result<engine::Appended> Session::append(const engine::Mutations& mutations) {
-  if (options_.read_only) {
-    return Status(Code::read_only, text(store().path(),
-                                        " was opened with readOnly: true; open it for "
-                                        "writing to change it"));
-  }
+  if (options_.read_only) return engine::read_only_failure(store().path());
   return store().append(mutations);
 }
 

@@ -66,6 +66,12 @@ Napi::Value start(Napi::Env env, std::unique_ptr<Task> task) {
   const Napi::Promise promise = running->deferred.Promise();
   must(env, napi_create_async_work(env, nullptr, Napi::String::New(env, "jvdb"), execute, complete,
                                    running.get(), &running->work));
+  try {
+    running->task->begin();
+  } catch (...) {
+    napi_delete_async_work(env, running->work);
+    throw;
+  }
   const napi_status queued = napi_queue_async_work(env, running->work);
   if (queued != napi_ok) {
     napi_delete_async_work(env, running->work);

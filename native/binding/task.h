@@ -17,6 +17,8 @@ class Task {
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
+  // On the JavaScript thread, right before the task is queued: no JavaScript runs in between.
+  virtual void begin() {}
   // On a pool thread; must not touch JavaScript. A failure rejects the promise.
   virtual Status run() = 0;
   // On the JavaScript thread, after a success: what the promise resolves to. May throw.

@@ -41,9 +41,12 @@ Result<std::optional<Place>> Catalog::find(const Id& id) const {
   const ReaderGate::Pass pass = gate_.enter();
   Point point = published_.load();
   const Directory* directory = directory_.load(std::memory_order_acquire);
-  // The table was rebuilt since: it may lack ids that were deleted after this point, but not after
-  // a point loaded now, which is at least the one the rebuild saw.
-  if (point.lsn < directory->forgotten_lsn) point = published_.load();
+  // The table was rebuilt since: it may lack ids that were deleted after this point. A point loaded
+  // now is at least the one the rebuild saw; it may need a directory that is newer still.
+  while (point.lsn < directory->forgotten_lsn) {
+    point = published_.load();
+    directory = directory_.load(std::memory_order_acquire);
+  }
 
   const std::uint64_t wanted = hash(id);
   Status failure;

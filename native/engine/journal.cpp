@@ -41,7 +41,10 @@ Status Journal::poison(Status cause) noexcept {
   poisoned_.store(true, std::memory_order_release);
   return guarded([&]() -> Status {
     const std::scoped_lock lock(failure_mutex_);
-    if (failure_) failure_ = cause;
+    if (failure_) {
+      failure_ = Status::out_of_memory();  // in case there is none for the copy
+      failure_ = cause;
+    }
     return std::move(cause);
   });
 }

@@ -263,8 +263,12 @@ format::Demand Plan::demand(std::size_t index) const noexcept {
   if (out.records <= full.records / 8) {
     const std::uint64_t usual = (full.heap + full.records - 1) / full.records;
     out.heap_per_record = std::max(usual, std::min(out.heap_per_record, usual_heap));
-    out.records += full.records;
-    out.puts += full.slots;
+    // Hardly a put among them: made for a large delete, which says nothing of puts to come.
+    const bool deletes = full.slots < full.records / 16;
+    if (!deletes || operation_of(records_[index]) == Operation::remove) {
+      out.records += full.records;
+      out.puts += full.slots;
+    }
   }
   out.first_heap = std::uint64_t{records_[index].heap_length} * format::kHeapUnit;
   out.begins_with_delete = operation_of(records_[index]) == Operation::remove;

@@ -13,7 +13,6 @@ Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned pa
   entry.vector = place.extent->vector(place.slot);
   entry.created_us = record.created_us;
   entry.updated_us = record.timestamp_us;
-  entry.lsn = record.lsn;
   if ((parts & Checker::heap) != 0) {
     if (const auto heap = place.extent->heap_entry(record)) {
       entry.id.text = heap->id;

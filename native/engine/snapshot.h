@@ -22,7 +22,6 @@ struct Entry {
   std::string_view metadata;     // JSON text, empty for none
   std::uint64_t created_us = 0;  // since 1970: first put since the id was last absent
   std::uint64_t updated_us = 0;
-  std::uint64_t lsn = 0;  // of the operation that wrote it
 };
 
 // Reads the entry in a slot; `parts` of Checker are compared with their checksums first.

@@ -22,6 +22,11 @@ std::size_t expected_ids(const format::ParsedFile& parsed) {
 
 }  // namespace
 
+Status read_only_failure(const std::string& path) {
+  return {Code::read_only,
+          text(path, " was opened with readOnly: true; open it for writing to change it")};
+}
+
 Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
              const format::ParsedFile& parsed)
     : file_(std::move(file)),
@@ -82,11 +87,7 @@ Result<Stats> Store::stats() const {
 }
 
 Result<Appended> Store::append(const Mutations& mutations) {
-  if (read_only_) {
-    return Status(Code::read_only, text(path(),
-                                        " was opened with readOnly: true; open it for "
-                                        "writing to change it"));
-  }
+  if (read_only_) return read_only_failure(path());
   return guarded([&] { return writer_->append(mutations); });
 }
 

@@ -64,6 +64,9 @@ struct Stats {
   RecoveryReport recovery;
 };
 
+// What a change gets through a handle that was opened for reading.
+Status read_only_failure(const std::string& path);
+
 class Store {
  public:
   // Takes over an open file that holds a database; the caller has locked it unless it is read-only.

@@ -19,6 +19,57 @@ function runWorker(code: string, workerData: unknown): Promise<unknown> {
   });
 }
 
+describe('code that runs while work is being queued', () => {
+  const hook = (once: string): string => `const { createHook } = require('node:async_hooks');
+    const store = new MemoryMappedVectorStore(process.argv[1], 2);
+    const outcomes = [];
+    const note = (promise) => promise.then((value) => outcomes.push(value), (error) => outcomes.push(error.code));
+    let armed = true;
+    const hook = createHook({ init(_, type) {
+      if (!armed || type !== 'jvdb') return;
+      armed = false;
+      ${once}
+    } }).enable();
+    note(store.batchStoreAsync([1], new Float32Array(2).fill(1)));
+    hook.disable();
+    setTimeout(() => { console.log(JSON.stringify(outcomes)); }, 200);`;
+
+  test('may close the store', async () => {
+    const end = await runScript(hook('store.close();'), directory.file());
+    expect(end).toEqual({ status: 0, signal: null, stdout: '["JVDB_CLOSED"]\n', stderr: '' });
+  });
+
+  test('may queue more, with one thread for all', async () => {
+    process.env['UV_THREADPOOL_SIZE'] = '1';
+    try {
+      const end = await runScript(hook('note(store.batchStoreAsync([2], new Float32Array(2)));'), directory.file());
+      expect(end).toEqual({ status: 0, signal: null, stdout: '[1,1]\n', stderr: '' });
+    } finally {
+      delete process.env['UV_THREADPOOL_SIZE'];
+    }
+  });
+});
+
+test('signals of finished searches are collected', async () => {
+  const code = `const store = new MemoryMappedVectorStore(process.argv[1], 2);
+    store.storeVector(1, [1, 2]);
+    (async () => {
+      const shutdown = new AbortController();
+      const signals = [];
+      for (let i = 0; i < 200; i++) {
+        for (const signal of [AbortSignal.timeout(3600000), AbortSignal.any([shutdown.signal, new AbortController().signal])]) {
+          await store.search([1, 2], { signal });
+          signals.push(new WeakRef(signal));
+        }
+      }
+      for (let i = 0; i < 10; i++) { await new Promise((resolve) => setTimeout(resolve, 10)); global.gc(); }
+      console.log(signals.filter((signal) => signal.deref() !== undefined).length < 10);
+      process.exit(0);
+    })();`;
+  const script = `require('node:v8').setFlagsFromString('--expose-gc'); global.gc = require('node:vm').runInNewContext('gc');`;
+  expect(await runScript(script + code, directory.file())).toMatchObject({ status: 0, stdout: 'true\n' });
+});
+
 describe('a process that ends without closing', () => {
   const write = `const store = new MemoryMappedVectorStore(process.argv[1], 8);
     for (let i = 0; i < 50; i++) store.storeVector(i, new Float32Array(8).fill(i), { i });`;

@@ -30,6 +30,12 @@ class Growing {
     for (std::uint64_t id = from; id < to; ++id) (void)take(store_->append(Group(ids_).remove(id)));
     used_ += (to - from) * sizeof(format::Record);
   }
+  void remove_at_once(std::uint64_t from, std::uint64_t to) {
+    Group group(ids_);
+    for (std::uint64_t id = from; id < to; ++id) group.remove(id);
+    (void)take(store_->append(group));
+    used_ += (to - from) * sizeof(format::Record);
+  }
   std::uint64_t next() const noexcept { return next_; }
   // Bytes of the file for each that is in use.
   double ratio() const {
@@ -71,6 +77,16 @@ const Test kQueue("growth_test", "as many deletes as puts leave no slots unused"
     if (file.next() > 1000) file.remove(file.next() - 1000, file.next() - 999);
   }
   expect(file.ratio() < 2.2, std::to_string(file.ratio()));
+});
+
+const Test kAfterDeletes("growth_test", "a large delete says nothing of the puts after it", [] {
+  Growing file;
+  file.put(20000, "", 500);
+  file.remove_at_once(0, 20000);
+  file.put(1, "", 1);
+  const double before = file.ratio();
+  file.put(15000, "", 500);
+  expect(file.ratio() < before, std::to_string(before) + " " + std::to_string(file.ratio()));
 });
 
 const Test kOneLarge("growth_test", "one large entry does not set the pattern", [] {

@@ -77,6 +77,23 @@ describe('arguments that are not what they say', () => {
     expect(store.retrieveVector(2)!.vector).toEqual(new Float32Array([4, 5, 6]));
   });
 
+  test('an array that shrinks while it is read, or gives something else each time', () => {
+    const shrinking = [5, 6, 7];
+    Object.defineProperty(shrinking, 0, {
+      get() {
+        shrinking.length = 1;
+        return 5;
+      },
+    });
+    expectError(() => store.batchStore(shrinking, new Float32Array(9)), 'JVDB_INVALID_ARGUMENT', /1 ids but 9 values/);
+    let asked = 0;
+    const changing: number[][] = [[]];
+    Object.defineProperty(changing, 0, { get: () => (asked++ === 0 ? [2, 2, 2] : new Float32Array(1)) });
+    expect(store.batchStore([1], changing)).toBe(1);
+    expect(store.retrieveVector(1)!.vector).toEqual(new Float32Array([2, 2, 2]));
+    store.deleteVector(1);
+  });
+
   test('errors thrown on the way are JvdbErrors with their cause', () => {
     const thrown = new Error('mine');
     const fails = (): never => {
@@ -101,6 +118,29 @@ describe('arguments that are not what they say', () => {
           },
         }),
       'JVDB_INVALID_ARGUMENT',
+    );
+    const nested = {
+      get code(): never {
+        throw new TypeError('inner');
+      },
+    };
+    const options = {
+      get topK(): never {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- on purpose
+        throw nested;
+      },
+    };
+    expectError(() => store.searchSync([1, 2, 3], options), 'JVDB_INVALID_ARGUMENT');
+    const foreign = Object.assign(new Error('mine'), { code: 'JVDB_FOO' });
+    expectError(
+      () =>
+        store.storeVector(1, [1, 2, 3], {
+          toJSON: () => {
+            throw foreign;
+          },
+        }),
+      'JVDB_INVALID_ARGUMENT',
+      /mine/,
     );
     expect(store.vectorCount).toBe(0);
   });
