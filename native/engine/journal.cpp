@@ -50,6 +50,10 @@ Status Journal::poison(Status cause) noexcept {
 }
 
 Status Journal::sync_locked() noexcept {
+  if (!found_is_written_) {
+    if (Status status = guarded([&] { return write_found_again(); }); !status) return status;
+    found_is_written_ = true;
+  }
   const Status status = guarded([&] { return file_.sync(); });
   if (status) return {};
   return poison(guarded(
@@ -126,9 +130,6 @@ Status Journal::begin_epoch_locked() {
   const Tail tail = catalog_.tail();
   const bool first = epoch_ == 0;
   if (protocol_.sync_in_recovery) {
-    if (first) {
-      if (Status status = write_found_again(); !status) return status;
-    }
     if (Status status = sync_locked(); !status) return status;
   }
   durable_lsn_.store(tail.lsn, std::memory_order_release);
@@ -148,9 +149,9 @@ Status Journal::begin_epoch_locked() {
   return {};
 }
 
-// After a failed sync the superblock and the extent headers that recovery relied on may lie in the
-// cache alone, clean in its eyes, and the older superblock, which the next one overwrites, be what
-// the disk has.
+// Before a handle's first sync: after a failed one the superblock and the extent headers that
+// recovery relied on may lie in the cache alone, clean in its eyes, and the older superblock, which
+// the next one overwrites, be what the disk has.
 Status Journal::write_found_again() {
   const std::size_t first = block_.extent_count;
   const std::size_t end = catalog_.tail().extent_count;

@@ -69,6 +69,7 @@ class Journal {
   format::Superblock block_;
   format::Head head_;
   bool head_damaged_;
+  bool found_is_written_ = false;
   std::uint32_t epoch_ = 0;
 
   std::atomic<std::uint64_t> durable_lsn_;
