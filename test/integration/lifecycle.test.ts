@@ -20,7 +20,7 @@ function runWorker(code: string, workerData: unknown): Promise<unknown> {
 }
 
 describe('code that runs while work is being queued', () => {
-  const hook = (once: string): string => `const { createHook } = require('node:async_hooks');
+  const hook = (once: string, count: number): string => `const { createHook } = require('node:async_hooks');
     const store = new MemoryMappedVectorStore(process.argv[1], 2);
     const outcomes = [];
     const note = (promise) => promise.then((value) => outcomes.push(value), (error) => outcomes.push(error.code));
@@ -32,17 +32,18 @@ describe('code that runs while work is being queued', () => {
     } }).enable();
     note(store.batchStoreAsync([1], new Float32Array(2).fill(1)));
     hook.disable();
-    setTimeout(() => { console.log(JSON.stringify(outcomes)); }, 200);`;
+    const tell = () => outcomes.length < ${count} ? setTimeout(tell, 10) : console.log(JSON.stringify(outcomes));
+    tell();`;
 
   test('may close the store', async () => {
-    const end = await runScript(hook('store.close();'), directory.file());
+    const end = await runScript(hook('store.close();', 1), directory.file());
     expect(end).toEqual({ status: 0, signal: null, stdout: '["JVDB_CLOSED"]\n', stderr: '' });
   });
 
   test('may queue more, with one thread for all', async () => {
     process.env['UV_THREADPOOL_SIZE'] = '1';
     try {
-      const end = await runScript(hook('note(store.batchStoreAsync([2], new Float32Array(2)));'), directory.file());
+      const end = await runScript(hook('note(store.batchStoreAsync([2], new Float32Array(2)));', 2), directory.file());
       expect(end).toEqual({ status: 0, signal: null, stdout: '[1,1]\n', stderr: '' });
     } finally {
       delete process.env['UV_THREADPOOL_SIZE'];
