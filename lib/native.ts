@@ -69,7 +69,7 @@ export interface Native {
   flush(store: Handle): void;
   flushAsync(store: Handle): Promise<void>;
   flushAll(): void;
-  facts(store: Handle): [dimension: number, metric: string, idType: string, codes: boolean, allowNonFinite: boolean];
+  facts(store: Handle): [dimension: number, metric: string, idType: string];
   put(store: Handle, id: Id, vector: Float32Array, metadata: string | undefined): number;
   update(
     store: Handle,
@@ -106,7 +106,6 @@ export interface Native {
   lastLsn(store: Handle): number;
   durableLsn(store: Handle): number;
   stats(store: Handle): NativeStats;
-  simdLevel(): string;
 }
 
 /** Ids as the addon takes them: many numbers are fastest as a typed array. */

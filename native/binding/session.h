@@ -80,7 +80,6 @@ class Session {
 
   // Only while not closed: on the JavaScript thread whose handle this is, or inside a Work.
   engine::Store& store() const noexcept { return *handle_; }
-  bool read_only() const noexcept { return options_.read_only; }
   bool flush_on_exit() const noexcept { return options_.flush_on_exit; }
 
   // A change: append(), then settle().

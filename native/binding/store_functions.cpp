@@ -5,7 +5,6 @@
 #include "binding/convert.h"
 #include "binding/entry.h"
 #include "engine/mutation.h"
-#include "simd/kernels.h"
 
 namespace jvdb::binding {
 namespace {
@@ -133,15 +132,13 @@ napi_value get(const Call& call) {
   return to_string(call.env(), entry->metadata);
 }
 
-// facts(store): [dimension, metric, idType, scanColumn has codes, allowNonFinite]
+// facts(store): [dimension, metric, idType]
 napi_value facts(const Call& call) {
   const format::Schema schema = call.session().store().schema();
-  const Napi::Array out = Napi::Array::New(call.env(), 5);
+  const Napi::Array out = Napi::Array::New(call.env(), 3);
   out.Set(0U, schema.dimension);
   out.Set(1U, name_of(schema.metric));
   out.Set(2U, name_of(schema.id_type));
-  out.Set(3U, schema.has_codes);
-  out.Set(4U, schema.allow_non_finite);
   return out;
 }
 
@@ -196,11 +193,6 @@ napi_value stats(const Call& call) {
   return out;
 }
 
-// simdLevel(): the instruction set in use
-napi_value simd_level(const Call& call) {
-  return to_string(call.env(), take(simd::choose())->name);
-}
-
 }  // namespace
 
 void define_store_functions(Napi::Env env, Napi::Object exports) {
@@ -211,8 +203,7 @@ void define_store_functions(Napi::Env env, Napi::Object exports) {
                     Function{"get", entry<get>}, Function{"facts", entry<facts>},
                     Function{"vectorCount", entry<vector_count>},
                     Function{"capacity", entry<capacity>}, Function{"lastLsn", entry<last_lsn>},
-                    Function{"durableLsn", entry<durable_lsn>}, Function{"stats", entry<stats>},
-                    Function{"simdLevel", entry<simd_level>}});
+                    Function{"durableLsn", entry<durable_lsn>}, Function{"stats", entry<stats>}});
 }
 
 }  // namespace jvdb::binding

@@ -77,7 +77,6 @@ class Store {
 
   const format::Schema& schema() const noexcept { return schema_; }
   const std::string& path() const noexcept { return file_->path(); }
-  bool read_only() const noexcept { return read_only_; }
   std::uint64_t live() const { return catalog_.tail().live; }
   std::uint64_t last_lsn() const { return catalog_.point().lsn; }
   std::uint64_t durable_lsn() const { return journal_.durable_lsn(); }

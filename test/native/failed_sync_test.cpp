@@ -7,22 +7,22 @@
 namespace jvdb::test::protocol {
 namespace {
 
+void lose_generation_3(Disk& disk) {
+  {
+    const auto store = disk.open();
+    disk.put(*store, 1, 1);  // generation 1, epoch A
+  }
+  const auto store = disk.open();
+  disk.put(*store, 2, 2);     // generation 2, epoch B
+  expect_ok(store->flush());  // generation 3, not synced; LSN 2 is durable
+  disk.put(*store, 3, 3);
+  disk.fail_flush(*store);
+}
+
 const Test kLyingSuperblock(
     "failed_sync_test", "rule 12: a superblock that a failed sync lost is not built upon", [] {
       Disk disk{Protocol()};
-      {
-        const auto store = disk.open();
-        disk.put(*store, 1, 1);  // generation 1, epoch A
-      }
-      {
-        const auto store = disk.open();
-        disk.put(*store, 2, 2);     // generation 2, epoch B
-        expect_ok(store->flush());  // generation 3, not synced; LSN 2 is durable
-        disk.put(*store, 3, 3);
-        disk.files.hooks().fail_sync = [] { return true; };
-        expect_code(store->flush(), Code::io);  // loses generation 3
-        disk.files.hooks().fail_sync = nullptr;
-      }
+      lose_generation_3(disk);
       std::unique_ptr<SimFileSystem> image;
       {
         const auto store = disk.open();  // finds generation 3 in the cache
@@ -46,36 +46,25 @@ const Test kLyingSuperblock(
       expect(holds(**opened, {{1, 1}, {2, 2}}));
     });
 
-const Test kLyingAtClose(
-    "failed_sync_test", "rule 12: nor by closing, or flushing, without a write", [] {
-      for (const bool closes : {true, false}) {
-        Disk disk{Protocol()};
-        {
-          const auto store = disk.open();
-          disk.put(*store, 1, 1);  // generation 1, epoch A
-        }
-        {
-          const auto store = disk.open();
-          disk.put(*store, 2, 2);     // generation 2, epoch B
-          expect_ok(store->flush());  // generation 3, not synced; LSN 2 is durable
-          disk.put(*store, 3, 3);
-          disk.files.hooks().fail_sync = [] { return true; };
-          expect_code(store->flush(), Code::io);  // loses generation 3
-          disk.files.hooks() = {};
-        }
-        {
-          const auto store = disk.open();  // finds generation 3 in the cache
-          expect_ok(closes ? store->close() : store->flush());
-        }
-        // Generation 4, not synced, is torn.
-        disk.power_cut([](std::uint64_t offset, std::size_t newest) {
-          return offset < format::kHeadCopyOffset ? SectorCut(newest, 40, 0) : SectorCut(newest);
-        });
-        const auto opened = disk.open();
-        expect_equal(opened->last_lsn(), std::uint64_t{2});
-        expect(holds(*opened, {{1, 1}, {2, 2}}));
-      }
-    });
+const Test kLyingAtClose("failed_sync_test",
+                         "rule 12: nor by closing, or flushing, without a write", [] {
+                           for (const bool closes : {true, false}) {
+                             Disk disk{Protocol()};
+                             lose_generation_3(disk);
+                             {
+                               const auto store = disk.open();  // finds generation 3 in the cache
+                               expect_ok(closes ? store->close() : store->flush());
+                             }
+                             // Generation 4, not synced, is torn.
+                             disk.power_cut([](std::uint64_t offset, std::size_t newest) {
+                               return offset < format::kHeadCopyOffset ? SectorCut(newest, 40, 0)
+                                                                       : SectorCut(newest);
+                             });
+                             const auto opened = disk.open();
+                             expect_equal(opened->last_lsn(), std::uint64_t{2});
+                             expect(holds(*opened, {{1, 1}, {2, 2}}));
+                           }
+                         });
 
 const Test kLyingHeader("failed_sync_test",
                         "rule 12: an extent header that a failed sync lost is not built upon", [] {

@@ -75,8 +75,7 @@ const Test kEvicted("protocol_disk_test",
                       disk.put(*store, 1, 1);
                       expect_ok(store->flush());
                       disk.put(*store, 2, 2);
-                      disk.files.hooks().fail_sync = [] { return true; };
-                      expect_code(store->flush(), Code::io);
+                      disk.fail_flush(*store);
                       disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
                       expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
                       expect_code(store->get({2, {}}, engine::Checker::vector).status(), Code::io);
@@ -94,10 +93,8 @@ const Test kDropCache("protocol_disk_test",
                           disk.put(*store, 1, 1);
                           expect_ok(store->flush());
                           disk.put(*store, 2, 2);
-                          disk.files.hooks().fail_sync = [] { return true; };
-                          expect_code(store->flush(), Code::io);
+                          disk.fail_flush(*store);
                         }
-                        disk.files.hooks().fail_sync = nullptr;
                         expect(opens_with(disk, {{1, 1}}));
                       });
 

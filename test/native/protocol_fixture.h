@@ -42,6 +42,12 @@ struct Disk {
   void put(Store& store, std::uint64_t id, std::uint64_t seed) {
     (void)take(store.append(Group(ids).put(id, vector_for(seed))));
   }
+  // A flush whose sync fails: what it should have made durable is in the cache alone.
+  void fail_flush(Store& store) {
+    files.hooks().fail_sync = [] { return true; };
+    expect_code(store.flush(), Code::io);
+    files.hooks().fail_sync = nullptr;
+  }
   // Pulls the plug: `choose` decides for each unsynced sector, by its offset in the file; sizes and
   // names stay.
   void power_cut(const std::function<SectorCut(std::uint64_t offset, std::size_t newest)>& choose) {
