@@ -39,6 +39,10 @@ const char* code_name(Code code) noexcept {
       return "JVDB_TOO_MANY_OPEN_FILES";
     case Code::unsupported_fs:
       return "JVDB_UNSUPPORTED_FS";
+    case Code::forked:
+      return "JVDB_FORKED";
+    case Code::conflict:
+      return "JVDB_CONFLICT";
     case Code::aborted:
       return "JVDB_ABORTED";
   }

@@ -30,6 +30,8 @@ enum class Code : std::uint8_t {
   no_space,
   too_many_open_files,
   unsupported_fs,
+  forked,
+  conflict,
   aborted,
 };
 

@@ -8,10 +8,16 @@
 
 namespace jvdb::engine {
 
-Status Checker::damaged(const Extent& extent, std::uint32_t slot, const char* what) const {
+Status Checker::damaged(const Extent& extent, std::uint32_t slot, bool doubted,
+                        const char* what) const {
   const std::uint64_t record = extent.geometry().records_offset() +
                                std::uint64_t{extent.slots.record[slot]} * sizeof(format::Record);
-  if (distrusted(extent, slot)) {
+  if (doubted && follower_) {
+    return {Code::conflict, text(path_, ": ", what, " of the record at byte ", record,
+                                 " is not what it was when it was taken in, and was not durable "
+                                 "then: the history was rewritten; call refresh()")};
+  }
+  if (doubted) {
     return {Code::io, text(path_, ": ", what, " of the record at byte ", record,
                            " was written but never reached the disk, whose sync failed; "
                            "write it again to another file")};
@@ -20,40 +26,37 @@ Status Checker::damaged(const Extent& extent, std::uint32_t slot, const char* wh
                               " does not match its checksum", advice_)};
 }
 
-Status Checker::check_record(const Extent& extent, std::uint32_t slot) const {
-  if (!distrusted(extent, slot)) return {};
-  const std::uint32_t index = extent.slots.record[slot];
-  const format::Record& record = extent.record(index);
-  const bool ours = record.record_crc == format::crc_of(record) &&
-                    record.lsn == extent.base_lsn() + index &&
-                    record.epoch == epoch_.load(std::memory_order_relaxed);
-  return ours ? Status() : damaged(extent, slot, "what is known");
-}
-
 Status Checker::check(Extent& extent, std::uint32_t slot, unsigned parts) const {
+  const Doubt now = doubt();
   const SlotArrays& slots = extent.slots;
   const unsigned done = (slots.vector_checked.test(slot) ? Parts::vector : 0U) |
                         (slots.code_checked.test(slot) ? Parts::code : 0U) |
                         (slots.heap_checked.test(slot) ? Parts::heap : 0U);
-  if ((parts & ~done) == 0 && !distrusted(extent, slot)) return {};
-  return check_slowly(extent, slot, parts);
+  if ((parts & ~done) == 0 && !now.covers(extent, slot)) return {};
+  return check_slowly(extent, slot, parts, now);
 }
 
-Status Checker::check_slowly(Extent& extent, std::uint32_t slot, unsigned parts) const {
-  if (Status status = check_record(extent, slot); !status) return status;
-  const format::Record& record = extent.record(extent.slots.record[slot]);
+Status Checker::check_slowly(Extent& extent, std::uint32_t slot, unsigned parts,
+                             const Doubt& doubt) const {
+  const std::uint32_t index = extent.slots.record[slot];
+  const format::Record& record = extent.record(index);
+  const bool doubted = doubt.covers(extent, slot);
+  const auto wrong = [&](const char* what) { return damaged(extent, slot, doubted, what); };
+  if (doubted) {
+    const bool ours = record.record_crc == format::crc_of(record) &&
+                      record.lsn == extent.base_lsn() + index && record.epoch == doubt.epoch;
+    if (!ours) return wrong("what is known");
+  }
   if ((parts & Parts::vector) != 0) {
-    if (!extent.vector_matches(record, slot)) return damaged(extent, slot, "the vector");
+    if (!extent.vector_matches(record, slot)) return wrong("the vector");
     extent.slots.vector_checked.set(slot);
   }
   if ((parts & Parts::code) != 0) {
-    if (!extent.code_matches(record, slot)) return damaged(extent, slot, "the code");
+    if (!extent.code_matches(record, slot)) return wrong("the code");
     extent.slots.code_checked.set(slot);
   }
   if ((parts & Parts::heap) != 0) {
-    if (!heap_is_right(extent, record)) {
-      return damaged(extent, slot, "the id and metadata");
-    }
+    if (!heap_is_right(extent, record)) return wrong("the id and metadata");
     extent.slots.heap_checked.set(slot);
   }
   return {};
@@ -69,9 +72,7 @@ bool Checker::heap_is_right(const Extent& extent, const format::Record& record) 
 Status Checker::check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const {
   std::uint64_t unchecked = slots & ~extent.slots.vector_checked.word(word);
   const std::uint64_t last = std::uint64_t{word} * 64 + 63;
-  if (extent.first_slot() + last >= first_distrusted_.load(std::memory_order_acquire)) {
-    unchecked = slots;
-  }
+  if (doubt().covers(extent, last)) unchecked = slots;
   for (; unchecked != 0; unchecked &= unchecked - 1) {
     const auto slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(unchecked));
     if (Status status = check(extent, slot, Parts::vector); !status) return status;

@@ -1,5 +1,5 @@
-// Compares stored bytes with their checksums, once after opening (rule 17); after a failed sync,
-// at every read for what may never have reached the disk (rule 12).
+// Compares stored bytes with their checksums, once after opening (rule 17); at every read for what
+// may never have reached the disk, after a failed sync (rule 12) and in a follower (rule 18).
 // Threads: every call from any thread.
 #pragma once
 
@@ -16,8 +16,11 @@ class Checker {
  public:
   enum Parts : unsigned { vector = 1, code = 2, heap = 4 };
 
-  Checker(std::string path, std::string advice, std::uint64_t id_hash_seed)
-      : path_(std::move(path)), advice_(std::move(advice)), id_hash_seed_(id_hash_seed) {}
+  Checker(std::string path, std::string advice, std::uint64_t id_hash_seed, bool follower)
+      : path_(std::move(path)),
+        advice_(std::move(advice)),
+        id_hash_seed_(id_hash_seed),
+        follower_(follower) {}
 
   // `slot` counts from the extent's first. Code::corrupt, or io for what a failed sync lost.
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
@@ -26,24 +29,34 @@ class Checker {
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
   // carry `epoch`.
   void distrust(std::uint32_t first_slot, std::uint32_t epoch) noexcept {
-    epoch_.store(epoch, std::memory_order_relaxed);
-    first_distrusted_.store(first_slot, std::memory_order_release);
+    doubt_.store(std::uint64_t{first_slot} << 32 | epoch, std::memory_order_release);
+  }
+  bool distrusted(const Extent& extent, std::uint32_t slot) const noexcept {
+    return doubt().covers(extent, slot);
   }
 
  private:
-  bool distrusted(const Extent& extent, std::uint32_t slot) const noexcept {
-    return extent.first_slot() + slot >= first_distrusted_.load(std::memory_order_acquire);
+  // One word, so that a reader sees a first slot with its own epoch.
+  struct Doubt {
+    std::uint32_t first_slot;
+    std::uint32_t epoch;
+    bool covers(const Extent& extent, std::uint64_t slot) const noexcept {
+      return extent.first_slot() + slot >= first_slot;
+    }
+  };
+  Doubt doubt() const noexcept {
+    const std::uint64_t word = doubt_.load(std::memory_order_acquire);
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
   }
-  Status check_record(const Extent& extent, std::uint32_t slot) const;
-  Status check_slowly(Extent& extent, std::uint32_t slot, unsigned parts) const;
+  Status check_slowly(Extent& extent, std::uint32_t slot, unsigned parts, const Doubt& doubt) const;
   bool heap_is_right(const Extent& extent, const format::Record& record) const noexcept;
-  Status damaged(const Extent& extent, std::uint32_t slot, const char* what) const;
+  Status damaged(const Extent& extent, std::uint32_t slot, bool doubted, const char* what) const;
 
   const std::string path_;
   const std::string advice_;
   const std::uint64_t id_hash_seed_;
-  std::atomic<std::uint32_t> first_distrusted_{0xFFFFFFFF};
-  std::atomic<std::uint32_t> epoch_{0};
+  const bool follower_;
+  std::atomic<std::uint64_t> doubt_{~std::uint64_t{0} << 32};
 };
 
 }  // namespace jvdb::engine

@@ -19,6 +19,10 @@ struct Protocol {
   bool reserve_before_map = true;         // rule 10
   bool failed_sync_is_final = true;       // rule 12
   bool stat_after_lock = true;            // rule 15
+  bool replaced_inode = true;             // rule 18
+  bool rewritten_history = true;          // rule 18
+  bool epoch_after_refresh = true;        // rule 18
+  bool distrust_unsynced = true;          // rule 18
 };
 
 }  // namespace jvdb::engine

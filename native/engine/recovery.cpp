@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "base/crc32c.h"
@@ -19,19 +20,31 @@ using format::Record;
 // to a group that is applied once its last record was accepted, and dropped otherwise.
 class Walk {
  public:
-  Walk(os::File& file, const Protocol& protocol, const format::ParsedFile& parsed,
-       os::Advice access, bool for_writing, Catalog& catalog)
-      : file_(file),
-        protocol_(protocol),
-        parsed_(parsed),
-        block_(parsed.superblock),
-        access_(access),
-        for_writing_(for_writing),
-        catalog_(catalog),
-        floor_left_(protocol.floor_records ? block_.floor_records : 0),
-        lsn_(protocol.floor_records && floor_left_ == 0 ? block_.history_floor_lsn : 0) {}
+  // Of the whole history.
+  explicit Walk(const RecoveryInput& input)
+      : file_(input.file),
+        protocol_(input.protocol),
+        parsed_(input.parsed),
+        block_(parsed_.superblock),
+        access_(input.access),
+        catalog_(input.catalog),
+        floor_left_(protocol_.floor_records ? block_.floor_records : 0),
+        lsn_(protocol_.floor_records && floor_left_ == 0 ? block_.history_floor_lsn : 0) {
+    end_.lsn = lsn_;
+  }
+  // Of what follows.
+  Walk(const RecoveryInput& input, const HistoryEnd& from) : Walk(input) {
+    next_extent_ = catalog_.extents().size();
+    extent_ = &catalog_.last_extent();
+    fill_ = from.fill;
+    floor_left_ = 0;
+    lsn_ = from.lsn;
+    end_ = from;
+    if (block_.durable_lsn < lsn_) first_unsynced_ = catalog_.first_slot_above(block_.durable_lsn);
+  }
 
-  Result<Recovered> run();
+  Result<Recovered> run(bool for_writing);
+  Result<HistoryEnd> run_on();
 
  private:
   // nullptr as a reason means that nothing is wrong.
@@ -44,6 +57,7 @@ class Walk {
   };
 
   Status find_end();
+  HistoryEnd end() const noexcept;
   Result<Reason> move_on();
   Status enter_extent(std::size_t index);
   Status check_ahead();
@@ -63,7 +77,6 @@ class Walk {
   const format::ParsedFile& parsed_;
   const format::Superblock& block_;
   const os::Advice access_;
-  const bool for_writing_;
   Catalog& catalog_;
 
   // Where the walk is: the next record is number fill_.records of extent_.
@@ -85,24 +98,36 @@ class Walk {
   std::uint32_t ahead_from_ = 0;
   std::uint32_t ahead_count_ = 0;
 
-  Recovered out_;  // as of the last whole group
+  HistoryEnd end_;                               // as of the last whole group
+  std::optional<std::uint32_t> first_unsynced_;  // slot
 };
 
-Result<Recovered> Walk::run() {
+Result<Recovered> Walk::run(bool for_writing) {
   const std::uint64_t began = now_us();
-  out_.report.clean = block_.clean != 0;
-  out_.report.durable_lsn = block_.durable_lsn;
-  out_.report.recovered_lsn = lsn_;
+  RecoveryReport report;
+  report.clean = block_.clean != 0;
+  report.durable_lsn = block_.durable_lsn;
   // Not for a reader: the pages may be the writer's, who goes on with them.
-  if (for_writing_ && !out_.report.clean) {
+  if (for_writing && !report.clean) {
     if (Status status = drop_unsynced_cache(file_, parsed_); !status) return status;
   }
   if (Status status = find_end(); !status) return status;
-  out_.report.dropped_records = group_.size();
-  if (Status status = keep_counted_extent(); !status) return status;
-  catalog_.publish(out_.report.recovered_lsn);
-  out_.report.duration_us = now_us() - began;
-  return out_;
+  catalog_.publish(end_.lsn);
+  report.recovered_lsn = end_.lsn;
+  report.dropped_records = group_.size();
+  report.duration_us = now_us() - began;
+  return Recovered{report, end()};
+}
+
+Result<HistoryEnd> Walk::run_on() {
+  if (Status status = find_end(); !status) return status;
+  return end();
+}
+
+HistoryEnd Walk::end() const noexcept {
+  HistoryEnd out = end_;
+  out.first_unsynced_slot = first_unsynced_.value_or(catalog_.slot_end());
+  return out;
 }
 
 // An extent that the superblock counts stays even if no record in it does, as a new database's
@@ -114,11 +139,11 @@ Status Walk::keep_counted_extent() {
     return {};
   }
   const bool next_begins_there = block_.extent_count == added + 1 && !entered_.empty() &&
-                                 entered_.front()->base_lsn() == out_.report.recovered_lsn + 1;
+                                 entered_.front()->base_lsn() == end_.lsn + 1;
   if (!next_begins_there) return damaged("isn't in the extent that its superblock counts");
   entered_.resize(1);
   add_entered();
-  out_.fill = {};
+  end_.fill = {};
   return {};
 }
 
@@ -139,8 +164,8 @@ Status Walk::find_end() {
         continue;
       }
     }
-    const bool whole = floor_left_ == 0 && out_.report.recovered_lsn >= block_.durable_lsn;
-    return whole ? Status() : damaged(*reason);
+    const bool whole = floor_left_ == 0 && end_.lsn >= block_.durable_lsn;
+    return whole ? keep_counted_extent() : damaged(*reason);
   }
 }
 
@@ -265,8 +290,8 @@ Status Walk::apply_group() {
     if (Status status = apply(group_[i]); !status) return status;
   }
   group_.clear();
-  out_.report.recovered_lsn = lsn_;
-  out_.fill = fill_;
+  end_.lsn = lsn_;
+  end_.fill = fill_;
   return {};
 }
 
@@ -280,7 +305,7 @@ void Walk::prefetch_from(std::size_t index) const noexcept {
 Status Walk::apply(const Pending& pending) {
   const Place place{pending.extent, pending.slot};
   const Record& record = pending.extent->record(pending.record);
-  out_.last_timestamp_us = std::max(out_.last_timestamp_us, record.timestamp_us);
+  end_.timestamp_us = std::max(end_.timestamp_us, record.timestamp_us);
   const bool numbers = catalog_.has_numbers();
   const std::uint64_t hash = catalog_.record_hash(record);
   auto latest = catalog_.latest(hash, [&](const Place& other) -> Result<bool> {
@@ -291,6 +316,7 @@ Status Walk::apply(const Pending& pending) {
   const std::uint32_t previous = *latest ? (*latest)->number() : kNoSlot;
   if (format::operation_of(record) == Operation::put) {
     catalog_.apply_put(hash, place, pending.record, record, previous);
+    if (!first_unsynced_ && record.lsn > block_.durable_lsn) first_unsynced_ = place.number();
   } else if (*latest && (*latest)->extent->slots.live.test((*latest)->slot)) {
     catalog_.apply_remove(previous, record.lsn);
   }
@@ -315,17 +341,18 @@ Status Walk::damaged(Reason why) const {
                                                     std::uint64_t{fill_.records} * sizeof(Record);
   return {Code::corrupt,
           text(file_.path(), " is damaged: all operations up to LSN ", block_.durable_lsn,
-               " were once safe, but after LSN ", out_.report.recovered_lsn, " the record at byte ",
-               at, " ", why,
+               " were once safe, but after LSN ", end_.lsn, " the record at byte ", at, " ", why,
                "; nothing was changed; restore a backup, or salvage what is whole from a copy")};
 }
 
 }  // namespace
 
-Result<Recovered> recover(os::File& file, const Protocol& protocol,
-                          const format::ParsedFile& parsed, os::Advice access, bool for_writing,
-                          Catalog& catalog) {
-  return Walk(file, protocol, parsed, access, for_writing, catalog).run();
+Result<Recovered> recover(const RecoveryInput& input, bool for_writing) {
+  return Walk(input).run(for_writing);
+}
+
+Result<HistoryEnd> recover_more(const RecoveryInput& input, const HistoryEnd& from) {
+  return Walk(input, from).run_on();
 }
 
 }  // namespace jvdb::engine

@@ -1,5 +1,5 @@
 // Rebuilds the catalog from the records of a file, and finds where its history ends (rule 9).
-// Threads: runs before anybody else knows the store.
+// Threads: as the catalog's writer.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,35 @@ struct RecoveryReport {
   std::uint64_t duration_us = 0;
 };
 
-struct Recovered {
-  RecoveryReport report;
+// Where the history ends that was taken in: behind a whole group.
+struct HistoryEnd {
+  std::uint64_t lsn = 0;
+  std::uint64_t timestamp_us = 0;
   Fill fill;  // of the last extent
-  std::uint64_t last_timestamp_us = 0;
+  // The first slot that an operation above the superblock's durable LSN wrote, else the next.
+  std::uint32_t first_unsynced_slot = 0;
 };
 
-// Fills `catalog` and publishes the tail. Code::corrupt where the history ends before what the
+struct Recovered {
+  RecoveryReport report;
+  HistoryEnd end;
+};
+
+struct RecoveryInput {
+  os::File& file;
+  const Protocol& protocol;
+  const format::ParsedFile& parsed;
+  os::Advice access;
+  Catalog& catalog;  // takes what is found
+};
+
+// Fills the catalog and publishes the end. Code::corrupt where the history ends before what the
 // superblock promised: then the file is damaged, not torn, and nothing was touched. `for_writing`:
 // what is above the durable LSN is read from the disk, not from a cache that a failed sync left.
-Result<Recovered> recover(os::File& file, const Protocol& protocol,
-                          const format::ParsedFile& parsed, os::Advice access, bool for_writing,
-                          Catalog& catalog);
+Result<Recovered> recover(const RecoveryInput& input, bool for_writing);
+
+// Goes on behind `from`, beside readers of the catalog, and does not publish. After a failure the
+// catalog can be read, but not gone on with.
+Result<HistoryEnd> recover_more(const RecoveryInput& input, const HistoryEnd& from);
 
 }  // namespace jvdb::engine

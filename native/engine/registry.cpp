@@ -164,7 +164,10 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
     }
     auto store =
         Store::open(std::move(file), {request.read_only, request.access, request.protocol});
-    if (!store) return store.status();
+    if (!store) {
+      const bool again = store.status().code() == Code::conflict;
+      return again ? Result(std::optional<Handle>()) : store.status();
+    }
     Status status = check_request(**store, request);
     if (!status) return status;
     entry->store = std::move(*store);
@@ -173,6 +176,55 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
   }
   ++entry->handles;
   return std::optional<Handle>(Handle(entry, !request.read_only));
+}
+
+Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle& handle,
+                                           const Protocol& protocol) {
+  return guarded([&]() -> Result<Handle> {
+    if (!handle->read_only()) return Handle();
+    OpenRequest request;
+    const format::Schema& schema = handle->schema();
+    request.create = false;
+    request.read_only = true;
+    request.dimension = schema.dimension;
+    request.metric = schema.metric;
+    request.id_type = schema.id_type;
+    request.access = handle->access();
+    request.protocol = protocol;
+    Handle fresh;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const Handle& current = fresh ? fresh : handle;
+      auto done = refresh_in_place(path, current, protocol);
+      if (!done) return done.status();
+      if (*done) return fresh;
+      forget(current.entry_);
+      auto opened = open(path, request);
+      if (!opened) return opened.status();
+      fresh = std::move(*opened);
+    }
+    return Status(Code::conflict,
+                  text(path, " is rewritten by its writer again and again; try again"));
+  });
+}
+
+// False where only opening it anew will do.
+Result<bool> Registry::refresh_in_place(const std::string& path, const Handle& handle,
+                                        const Protocol& protocol) {
+  if (!handle->read_only()) return true;
+  auto there = files_.stat(path);
+  if (!there) return there.status();
+  auto open = handle->file_info();
+  if (!open) return open.status();
+  if (there->id != open->id && protocol.replaced_inode) return false;
+  auto outcome = handle->refresh();
+  if (!outcome) return outcome.status();
+  return *outcome != Follower::Outcome::rewritten;
+}
+
+// Whoever opens the file from here on gets a store of its own.
+void Registry::forget(const std::shared_ptr<Entry>& entry) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(entries_, [&](const auto& item) { return item.second.lock() == entry; });
 }
 
 std::shared_ptr<Registry::Entry> Registry::existing_entry(const Key& key) {

@@ -66,6 +66,12 @@ class Registry {
   // where another process writes to it.
   Result<Handle> open(const std::string& path, const OpenRequest& request);
 
+  // Takes in what the writer of a store opened for reading has added. Where another file took its
+  // place at `path`, or its history was rewritten, returns a handle to what is there now; the one
+  // given goes on showing what it showed. Nothing to do for a handle that shares a writer's store.
+  Result<Handle> refresh(const std::string& path, const Handle& handle,
+                         const Protocol& protocol = {});
+
  private:
   // Device and inode; readers without the lock have a store of their own.
   using Key = std::pair<os::FileId, bool>;
@@ -81,6 +87,9 @@ class Registry {
                                            const os::FileId& id, const OpenRequest& request);
   std::shared_ptr<Entry> entry_for(const Key& key);
   std::shared_ptr<Entry> existing_entry(const Key& key);
+  void forget(const std::shared_ptr<Entry>& entry);
+  Result<bool> refresh_in_place(const std::string& path, const Handle& handle,
+                                const Protocol& protocol);
 
   os::FileSystem& files_;
   std::mutex mutex_;

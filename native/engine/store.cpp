@@ -31,8 +31,8 @@ Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
              const format::ParsedFile& parsed)
     : file_(std::move(file)),
       schema_(parsed.schema),
-      read_only_(options.read_only),
-      checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed),
+      access_(options.access),
+      checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
       catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)),
       journal_(*file_, options.protocol, parsed, catalog_, checker_) {}
 
@@ -40,22 +40,32 @@ Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<os::File> file,
                                            const OpenOptions& options) {
   return guarded([&]() -> Result<std::unique_ptr<Store>> {
     if (auto level = simd::choose(); !level) return level.status();
-    auto parsed = format::parse_file(*file, options.protocol.epoch_in_extent_header);
+    format::ParseOptions parsing{options.protocol.epoch_in_extent_header, std::nullopt};
+    if (options.read_only) parsing.followed_from = 0;
+    auto parsed = format::parse_file(*file, parsing);
     if (!parsed) return parsed.status();
     std::unique_ptr<Store> store(new Store(std::move(file), options, *parsed));
-    auto recovered = recover(*store->file_, options.protocol, *parsed, options.access,
-                             !options.read_only, store->catalog_);
-    if (!recovered) return recovered.status();
-    store->recovery_ = recovered->report;
-    if (!options.read_only) {
-      const WritePosition end{recovered->report.recovered_lsn, recovered->last_timestamp_us, 0,
-                              recovered->fill};
-      store->writer_ =
-          std::make_unique<Writer>(*store->file_, options.protocol, *parsed, options.access,
-                                   store->catalog_, store->checker_, store->journal_, end);
-    }
+    Status status = store->recover(options, *parsed);
+    if (!status) return status;
     return store;
   });
+}
+
+Status Store::recover(const OpenOptions& options, const format::ParsedFile& parsed) {
+  auto recovered = engine::recover({*file_, options.protocol, parsed, options.access, catalog_},
+                                   !options.read_only);
+  if (!recovered) return recovered.status();
+  recovery_ = recovered->report;
+  if (options.read_only) {
+    auto follower = Follower::begin(*file_, options.protocol, parsed, options.access, catalog_,
+                                    checker_, recovered->end);
+    if (follower) follower_ = std::move(*follower);
+    return follower.status();
+  }
+  const WritePosition end{recovered->end.lsn, recovered->end.timestamp_us, 0, recovered->end.fill};
+  writer_ = std::make_unique<Writer>(*file_, options.protocol, parsed, options.access, catalog_,
+                                     checker_, journal_, end);
+  return {};
 }
 
 std::uint64_t Store::capacity() const {
@@ -78,8 +88,8 @@ Result<Stats> Store::stats() const {
     out.allocated_bytes = info->allocated;
     out.memory_bytes = catalog_.memory_bytes();
     out.last_lsn = tail.lsn;
-    out.durable_lsn = journal_.durable_lsn();
-    out.durable_time_us = journal_.durable_time_us();
+    out.durable_lsn = durable_lsn();
+    out.durable_time_us = follower_ ? follower_->durable_time_us() : journal_.durable_time_us();
     out.flushes = journal_.flush_count();
     out.recovery = recovery_;
     return out;
@@ -87,7 +97,7 @@ Result<Stats> Store::stats() const {
 }
 
 Result<Appended> Store::append(const Mutations& mutations) {
-  if (read_only_) return read_only_failure(path());
+  if (follower_) return read_only_failure(path());
   return guarded([&] { return writer_->append(mutations); });
 }
 
@@ -176,18 +186,23 @@ Result<std::vector<Hit>> Store::search(std::span<const float> query, const Searc
   });
 }
 
+Result<Follower::Outcome> Store::refresh() {
+  if (!follower_) return Follower::Outcome::unchanged;
+  return guarded([&] { return follower_->refresh(); });
+}
+
 Status Store::flush() {
-  if (read_only_) return {};
+  if (follower_) return {};
   return guarded([&] { return journal_.flush(); });
 }
 
 Status Store::commit(std::uint64_t lsn) {
-  if (read_only_) return {};
+  if (follower_) return {};
   return guarded([&] { return journal_.commit(lsn); });
 }
 
 Status Store::close() {
-  if (read_only_) return {};
+  if (follower_) return {};
   return guarded([&] {
     Status status = journal_.close();
     if (status && journal_.epoch() != 0) writer_->release_unused();

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "engine/catalog.h"
 #include "engine/checker.h"
+#include "engine/follower.h"
 #include "engine/journal.h"
 #include "engine/mutation.h"
 #include "engine/protocol.h"
@@ -70,6 +71,7 @@ Status read_only_failure(const std::string& path);
 class Store {
  public:
   // Takes over an open file that holds a database; the caller has locked it unless it is read-only.
+  // Then Code::conflict asks to try again: the writer rewrote it meanwhile.
   static Result<std::unique_ptr<Store>> open(std::unique_ptr<os::File> file,
                                              const OpenOptions& options);
   Store(const Store&) = delete;
@@ -77,9 +79,14 @@ class Store {
 
   const format::Schema& schema() const noexcept { return schema_; }
   const std::string& path() const noexcept { return file_->path(); }
+  Result<os::FileInfo> file_info() const { return file_->info(); }
+  bool read_only() const noexcept { return follower_ != nullptr; }
+  os::Advice access() const noexcept { return access_; }
   std::uint64_t live() const { return catalog_.tail().live; }
   std::uint64_t last_lsn() const { return catalog_.point().lsn; }
-  std::uint64_t durable_lsn() const { return journal_.durable_lsn(); }
+  std::uint64_t durable_lsn() const {
+    return follower_ ? follower_->durable_lsn() : journal_.durable_lsn();
+  }
   std::uint64_t capacity() const;
   Result<Stats> stats() const;
 
@@ -99,6 +106,10 @@ class Store {
   Result<std::vector<Hit>> search(std::span<const float> query, const SearchOptions& options,
                                   const std::atomic<bool>& cancelled) const;
 
+  // Read-only: takes in what the writer added. After a failure or Outcome::rewritten the store
+  // shows what it showed before.
+  Result<Follower::Outcome> refresh();
+
   // Everything acknowledged before the call is durable when it returns.
   Status flush();
   // Makes operations up to `lsn` durable; callers at the same time share a sync.
@@ -110,18 +121,20 @@ class Store {
  private:
   Store(std::unique_ptr<os::File> file, const OpenOptions& options,
         const format::ParsedFile& parsed);
+  Status recover(const OpenOptions& options, const format::ParsedFile& parsed);
   Status check_query(std::span<const float> query) const;
   Result<Hit> hit(const Snapshot& snapshot, const search::Candidate& candidate,
                   const SearchOptions& options) const;
 
   const std::unique_ptr<os::File> file_;
   const format::Schema schema_;
-  const bool read_only_;
+  const os::Advice access_;
   Checker checker_;
   mutable Catalog catalog_;
   Journal journal_;
   RecoveryReport recovery_;
-  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Writer> writer_;      // of a store opened for writing
+  std::unique_ptr<Follower> follower_;  // of one opened for reading
 };
 
 }  // namespace jvdb::engine

@@ -14,6 +14,7 @@ struct ExtentCounts {
   std::uint32_t records = 0;     // R
   std::uint32_t slots = 0;       // S
   std::uint64_t heap_bytes = 0;  // H, a multiple of kHeapUnit
+  bool operator==(const ExtentCounts&) const = default;
 };
 
 struct ExtentGeometry {
@@ -26,6 +27,7 @@ struct ExtentGeometry {
 
   std::uint64_t records_offset() const noexcept { return offset + kExtentHeaderPage; }
   std::uint64_t end() const noexcept { return offset + length; }
+  bool operator==(const ExtentGeometry&) const = default;
 };
 
 // nullopt where the counts are out of range or an offset would pass 2^62.

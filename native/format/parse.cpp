@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/text.h"
 #include "format/seal.h"
@@ -83,17 +85,22 @@ Status read_schema(const os::File& file, ParsedFile& out) {
   return {};
 }
 
-Status read_superblock(const os::File& file, ParsedFile& out) {
-  bool found = false;
+// nullopt where neither is whole.
+Result<std::optional<Superblock>> newer_superblock(const os::File& file) {
+  std::optional<Superblock> newer;
   for (const std::uint64_t offset : kSuperblockOffsets) {
     Superblock block;
     if (Status status = file.read(offset, &block, sizeof block); !status) return status;
     if (block.crc != crc_of(block)) continue;
-    if (found && block.generation <= out.superblock.generation) continue;
-    out.superblock = block;
-    found = true;
+    if (!newer || block.generation > newer->generation) newer = block;
   }
-  if (!found) return corrupt(file, "neither superblock matches its checksum");
+  return newer;
+}
+
+Status take_superblock(const os::File& file, const ParseOptions& options, ParsedFile& out) {
+  auto found = read_superblock(file, options);
+  if (!found) return found.status();
+  out.superblock = *found;
   // Only now: a writer may have grown the file before it wrote what was just read.
   auto info = file.info();
   if (!info) return info.status();
@@ -152,15 +159,33 @@ Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
 
 }  // namespace
 
-Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch) {
+Result<Superblock> read_superblock(const os::File& file, const ParseOptions& options) {
+  constexpr std::chrono::milliseconds patience{100};
+  constexpr std::chrono::milliseconds pause{1};
+  const std::uint64_t least = options.followed_from.value_or(0);
+  const auto began = std::chrono::steady_clock::now();
+  for (;;) {
+    auto newer = newer_superblock(file);
+    if (!newer) return newer.status();
+    if (*newer && (*newer)->generation >= least) return **newer;
+    if (!options.followed_from || std::chrono::steady_clock::now() - began >= patience) {
+      // An older one is what a writer went on from that opened the file after a failed sync.
+      if (*newer) return **newer;
+      return corrupt(file, "neither superblock matches its checksum");
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options) {
   auto info = file.info();
   if (!info) return info.status();
   ParsedFile out{};
   out.file_size = info->size;
   if (Status status = read_head(file, out); !status) return status;
   if (Status status = read_schema(file, out); !status) return status;
-  if (Status status = read_superblock(file, out); !status) return status;
-  if (Status status = read_extents(file, out, check_extent_epoch); !status) return status;
+  if (Status status = take_superblock(file, options, out); !status) return status;
+  if (Status status = read_extents(file, out, options.check_extent_epoch); !status) return status;
   return out;
 }
 

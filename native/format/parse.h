@@ -22,6 +22,7 @@ struct ParsedExtent {
   ExtentGeometry geometry;
   std::uint64_t base_lsn = 0;
   std::uint32_t epoch = 0;
+  bool operator==(const ParsedExtent&) const = default;
 };
 
 struct ParsedFile {
@@ -33,9 +34,20 @@ struct ParsedFile {
   std::uint64_t file_size = 0;
 };
 
-// Code::corrupt, version, or the failure to read. With `check_extent_epoch` false, extents that
-// the superblock doesn't count are taken whatever their epoch (a protocol mutant, for tests).
-Result<ParsedFile> parse_file(const os::File& file, bool check_extent_epoch);
+struct ParseOptions {
+  // False: extents that the superblock doesn't count are taken whatever their epoch (a protocol
+  // mutant, for tests).
+  bool check_extent_epoch = true;
+  // A follower's: the superblocks may be being written. Where none is whole, or none has at least
+  // this generation, they are read again for 100 ms.
+  std::optional<std::uint64_t> followed_from;
+};
+
+// Code::corrupt, version, or the failure to read.
+Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options = {});
+
+// The newer whole superblock; parse_file() also checks it against the file.
+Result<Superblock> read_superblock(const os::File& file, const ParseOptions& options);
 
 // Whether a record's places lie inside its extent and are the next ones of each kind, slot
 // `next_slot` of the extent and `next_heap` bytes into its heap, and its values are in range. Its

@@ -194,7 +194,7 @@ class OpenCatalog {
   OpenCatalog() {
     expect_ok(engine::create_file(disk_, kPath, schema_, 1000));
     file_ = take(disk_.open(kPath, os::Access::read_write));
-    parsed = take(format::parse_file(*file_, true));
+    parsed = take(format::parse_file(*file_));
     add_extent(parsed.extents.at(0));
   }
   // Of records and slots only: nothing reads the payload.
@@ -234,7 +234,7 @@ class OpenCatalog {
   std::uint32_t in_extent_ = 0;
 
  public:
-  const Checker checker{kPath, "", 7};
+  const Checker checker{kPath, "", 7, false};
   engine::Catalog catalog{schema_, kSeed, checker, 100};
   format::ParsedFile parsed;
   std::uint64_t lsn = 0;

@@ -25,12 +25,12 @@ class HostileFile {
   explicit HostileFile(const std::vector<std::byte>& bytes) {
     file_ = take(disk.create(path));
     expect_ok(file_->write(0, bytes.data(), bytes.size()));
-    was_ = take(format::parse_file(*file_, true));
+    was_ = take(format::parse_file(*file_));
   }
 
   // As it was before it was altered.
   const format::ParsedFile& was() const noexcept { return was_; }
-  Status parse() const { return format::parse_file(*file_, true).status(); }
+  Status parse() const { return format::parse_file(*file_).status(); }
 
   template <typename T>
   T read(std::uint64_t offset) const {

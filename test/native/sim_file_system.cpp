@@ -45,6 +45,7 @@ class SimFile final : public os::File {
     return os::FileInfo{{1, inode_->number()}, inode_->size(), inode_->reserved()};
   }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override {
+    if (hooks_->before_read) hooks_->before_read(offset);
     if (offset + size > inode_->size()) return {Code::corrupt, path_ + " ends early"};
     std::memcpy(to, inode_->cached() + offset, size);
     return {};

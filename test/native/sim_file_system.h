@@ -24,6 +24,8 @@ namespace jvdb::test {
 struct SimHooks {
   // Called before anything on disk changes: a moment at which the power may fail.
   std::function<void()> before_change;
+  // Called before bytes are read, but for those of a mapping.
+  std::function<void(std::uint64_t offset)> before_read;
   // Bytes of a write that reach the cache before it fails; nullopt lets it succeed.
   std::function<std::optional<std::size_t>(std::uint64_t offset, std::size_t size)> cut_write;
   // Whether this sync fails.
