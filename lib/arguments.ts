@@ -1,7 +1,8 @@
 /** Checks what callers pass, and makes it what the addon takes. */
+import path from 'node:path';
 import { JvdbError } from './errors.js';
 import type { IdColumn, OpenArguments } from './native.js';
-import type { SearchOptions, StoreOptions, VectorId, VectorInput } from './types.js';
+import type { ChangesOptions, SearchOptions, StoreOptions, VectorId, VectorInput } from './types.js';
 
 const METRICS = ['cosine', 'dot', 'euclidean'] as const;
 const ID_TYPES = ['int64', 'string'] as const;
@@ -67,6 +68,13 @@ const STORE_OPTIONS = [
   'flushOnExit',
 ] as const satisfies readonly (keyof StoreOptions)[];
 
+// Later calls need it too, wherever the process is by then. Nothing else is made of it: a slash at the
+// end or a link before `..` has a meaning.
+function absolute(filePath: string): string {
+  if (process.platform === 'win32') return path.resolve(filePath);
+  return path.isAbsolute(filePath) ? filePath : `${process.cwd()}/${filePath}`;
+}
+
 /**
  * Arguments of open().
  *
@@ -82,7 +90,7 @@ export function openArguments(filePath: string, dimension: number | undefined, o
   checkKeys(options, STORE_OPTIONS, 'store options');
   const scanColumn = position(SCAN_COLUMNS, options.scanColumn, 'scanColumn');
   return [
-    filePath,
+    absolute(filePath),
     dimension !== undefined,
     flag(options.readOnly, 'readOnly') ?? false,
     dimension === undefined ? undefined : integer(dimension, 1, MAX_DIMENSION, 'the dimension'),
@@ -119,6 +127,11 @@ function isAbortSignal(signal: unknown): boolean {
   return typeof aborted === 'boolean' && functions;
 }
 
+function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || isAbortSignal(signal)) return signal;
+  throw invalid(`signal must be an AbortSignal, not ${shown(signal)}`);
+}
+
 /**
  * Search options, checked.
  *
@@ -127,15 +140,25 @@ function isAbortSignal(signal: unknown): boolean {
  */
 export function searchOptions(options: SearchOptions): CheckedSearchOptions {
   checkKeys(options, SEARCH_OPTIONS, 'search options');
-  const { signal } = options;
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalid(`signal must be an AbortSignal, not ${shown(signal)}`);
-  }
   return {
     topK: integer(options.topK ?? 10, 1, Number.MAX_SAFE_INTEGER, 'topK'),
     includeMetadata: flag(options.includeMetadata, 'includeMetadata') ?? true,
     includeVectors: flag(options.includeVectors, 'includeVectors') ?? false,
-    signal,
+    signal: checkedSignal(options.signal),
+  };
+}
+
+/**
+ * Options of `changes`, checked.
+ *
+ * @param options - as given by the caller
+ * @returns them with their defaults
+ */
+export function changesOptions(options: ChangesOptions): { sinceLsn: number; signal: AbortSignal | undefined } {
+  checkKeys(options, ['sinceLsn', 'signal'] satisfies (keyof ChangesOptions)[], 'options of changes');
+  return {
+    sinceLsn: integer(options.sinceLsn ?? 0, 0, Number.MAX_SAFE_INTEGER, 'sinceLsn'),
+    signal: checkedSignal(options.signal),
   };
 }
 

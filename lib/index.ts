@@ -4,9 +4,13 @@
 export { JvdbError, type JvdbErrorCode } from './errors.js';
 export { MemoryMappedVectorStore } from './store.js';
 export type {
+  Change,
+  ChangesOptions,
+  DeleteChange,
   DistanceMetric,
   IdType,
   OptionsFor,
+  PutChange,
   SearchHit,
   SearchOptions,
   StoreOptions,

@@ -15,6 +15,11 @@ declare const cursor: unique symbol;
 export interface Cursor {
   readonly [cursor]: true;
 }
+declare const changeCursor: unique symbol;
+/** An iteration over the journal. */
+export interface ChangeCursor {
+  readonly [changeCursor]: true;
+}
 declare const canceller: unique symbol;
 /** Stops a search. */
 export interface Canceller {
@@ -57,6 +62,9 @@ export type EntryColumns = [
   vectors: ArrayBuffer,
 ];
 
+/** Changes by column: those of entries, without vectors for deletes, and what kind each is. */
+export type ChangeColumns = [...EntryColumns, lsns: number[], puts: boolean[], endsGroup: boolean[]];
+
 /** Figures of a store; times in milliseconds since 1970. */
 export type NativeStats = Omit<StoreStats, 'durableAt'> & { durableAt: number };
 
@@ -66,6 +74,7 @@ export interface Native {
   openAsync(...args: OpenArguments): Promise<Handle>;
   close(store: Handle): void;
   closeAsync(store: Handle): Promise<void>;
+  refresh(store: Handle): boolean;
   flush(store: Handle): void;
   flushAsync(store: Handle): Promise<void>;
   flushAll(): void;
@@ -101,6 +110,9 @@ export interface Native {
   cursorEnd(cursor: Cursor): void;
   cursorIds(cursor: Cursor): Id[];
   cursorEntries(cursor: Cursor): Promise<EntryColumns>;
+  changeCursor(store: Handle, sinceLsn: number): ChangeCursor;
+  changeCursorEnd(cursor: ChangeCursor): void;
+  cursorChanges(cursor: ChangeCursor): Promise<ChangeColumns>;
   vectorCount(store: Handle): number;
   capacity(store: Handle): number;
   lastLsn(store: Handle): number;

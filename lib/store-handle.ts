@@ -73,6 +73,21 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
   }
 
   /**
+   * Takes in what the writer of the file, in another process, has added since it was opened or
+   * refreshed: whole batches only. Where another file took its place at the path, or the writer's
+   * machine lost changes that this store had shown, it opens what is there now. For stores opened with
+   * `readOnly`; any other is up to date always.
+   *
+   * @returns whether anything is new
+   * @throws JvdbError `JVDB_NOT_FOUND` where the file was removed, `JVDB_DIMENSION_MISMATCH` or
+   *   `JVDB_INVALID_ARGUMENT` where one of another kind took its place, `JVDB_CORRUPT` where it is
+   *   damaged; the store goes on showing what it showed
+   */
+  refresh(): boolean {
+    return guard(() => native.refresh(this[HANDLE]));
+  }
+
+  /**
    * Makes every change that was made before the call durable against power loss, off the event loop.
    *
    * @returns a promise that resolves when they are

@@ -1,6 +1,7 @@
 import { onAbort } from './abort.js';
 import {
   canonicalId,
+  changesOptions,
   checkedIds,
   searchOptions,
   toFloat32,
@@ -8,9 +9,26 @@ import {
   type CheckedSearchOptions,
 } from './arguments.js';
 import { fromJson } from './metadata.js';
-import { guard, guardAsync, native, type Canceller, type Cursor, type HitColumns } from './native.js';
+import { changesOf, recordsOf } from './columns.js';
+import {
+  guard,
+  guardAsync,
+  native,
+  type Canceller,
+  type ChangeCursor,
+  type Cursor,
+  type HitColumns,
+} from './native.js';
 import { HANDLE, StoreHandle } from './store-handle.js';
-import type { SearchHit, SearchOptions, VectorId, VectorInput, VectorRecord } from './types.js';
+import type {
+  Change,
+  ChangesOptions,
+  SearchHit,
+  SearchOptions,
+  VectorId,
+  VectorInput,
+  VectorRecord,
+} from './types.js';
 
 /**
  * What a store can be asked: by id, one after the other, by likeness.
@@ -122,24 +140,54 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
   }
 
   async *#entries(cursor: Cursor): AsyncIterableIterator<VectorRecord<M, I>> {
-    const { dimension } = this;
     try {
       yield undefined as never;
       for (;;) {
-        const [ids, metadata, created, updated, vectors] = await guardAsync(() => native.cursorEntries(cursor));
-        if (ids.length === 0) return;
-        for (const [i, id] of ids.entries()) {
-          yield {
-            id: id as I,
-            vector: new Float32Array(vectors, i * dimension * 4, dimension).slice(),
-            metadata: guard(() => fromJson(metadata[i], id)) as M | undefined,
-            createdAt: created[i] ?? 0,
-            updatedAt: updated[i] ?? 0,
-          };
-        }
+        const columns = await guardAsync(() => native.cursorEntries(cursor));
+        if (columns[0].length === 0) return;
+        yield* recordsOf<M, I>(columns, this.dimension);
       }
     } finally {
       native.cursorEnd(cursor);
+    }
+  }
+
+  /**
+   * The journal: every change from an LSN on, in order, up to the last whole batch as of this call. The
+   * file is read off the event loop. To keep a copy up to date, apply what comes, remember the `lsn` of
+   * a change that `endsGroup`, and ask for what followed it the next time; a reader in another process
+   * calls `refresh` first.
+   *
+   * What was replaced is told as it was then, until a compaction drops it.
+   *
+   * @param options - see `ChangesOptions`
+   * @returns an iterator
+   * @throws JvdbError `JVDB_NOT_FOUND` where a compaction dropped some of them, `JVDB_CONFLICT` where the
+   *   store has not come to `sinceLsn`, because it is another or lost changes that were not durable: the
+   *   copy must be made anew, with `sinceLsn: 0`
+   */
+  changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<M, I>> {
+    const { sinceLsn, signal } = guard(() => changesOptions(options));
+    signal?.throwIfAborted();
+    const changes = this.#changes(guard(() => native.changeCursor(this[HANDLE], sinceLsn)), signal);
+    void changes.next(); // as in ids()
+    return changes;
+  }
+
+  async *#changes(cursor: ChangeCursor, signal: AbortSignal | undefined): AsyncIterableIterator<Change<M, I>> {
+    try {
+      yield undefined as never;
+      for (;;) {
+        signal?.throwIfAborted();
+        const columns = await guardAsync(() => native.cursorChanges(cursor));
+        if (columns[0].length === 0) return;
+        for (const change of changesOf<M, I>(columns, this.dimension)) {
+          signal?.throwIfAborted();
+          yield change;
+        }
+      }
+    } finally {
+      native.changeCursorEnd(cursor);
     }
   }
 

@@ -22,9 +22,10 @@ export interface StoreOptions {
   /** The type of all ids. Default 'int64'. */
   idType?: IdType | undefined;
   /**
-   * Every change throws `JVDB_READ_ONLY`. The store shows the file as it was when it was opened, and
-   * needs no lock; but where this process has it open for writing, it shares that: all that is
-   * written, and the lock until it is closed too. Default false.
+   * Every change throws `JVDB_READ_ONLY`. The store needs no lock and works beside a writer in another
+   * process: it shows the file as it was when it was opened, or when `refresh` was called last. Where
+   * this process has it open for writing, it shares that: all that is written, and the lock until it is
+   * closed too. Default false.
    */
   readOnly?: boolean | undefined;
   /**
@@ -62,6 +63,44 @@ export interface VectorRecord<M extends object = Record<string, unknown>, I exte
   createdAt: number;
   /** When it was last written: milliseconds since 1970. */
   updatedAt: number;
+}
+
+/** A vector that was stored or replaced. */
+export interface PutChange<
+  M extends object = Record<string, unknown>,
+  I extends VectorId = VectorId,
+> extends VectorRecord<M, I> {
+  type: 'put';
+  /** LSN of the change. */
+  lsn: number;
+  /** Whether it is the last of its group: of a batch, or alone. */
+  endsGroup: boolean;
+}
+
+/** A vector that was deleted. */
+export interface DeleteChange<I extends VectorId = VectorId> {
+  type: 'delete';
+  /** LSN of the change. */
+  lsn: number;
+  /** Whether it is the last of its group: of a batch, or alone. */
+  endsGroup: boolean;
+  /** An integer id is a number up to 2^53-1, else a bigint. */
+  id: I;
+  /** When it was deleted: milliseconds since 1970. */
+  deletedAt: number;
+}
+
+/** One change to a store. */
+export type Change<M extends object = Record<string, unknown>, I extends VectorId = VectorId> =
+  | PutChange<M, I>
+  | DeleteChange<I>;
+
+/** Options of `changes`. */
+export interface ChangesOptions {
+  /** The changes above this LSN; 0 for all that the file has. Default 0. */
+  sinceLsn?: number | undefined;
+  /** Ends the iteration; it throws the signal's reason. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of a search. */

@@ -15,6 +15,7 @@ napi_value init(napi_env raw_env, napi_value exports) noexcept {
     define_batch_functions(env, object);
     define_search_functions(env, object);
     define_cursor_functions(env, object);
+    define_change_functions(env, object);
     define_lifecycle_functions(env, object);
     return exports;
   });

@@ -83,11 +83,11 @@ class PutBatchTask final : public Task {
     Session::Turn turn(std::move(*turn_));
     if (!work) return Session::closed();
     turn.await();
-    const auto appended = session_->append(*batch_);
+    const auto appended = session_->append(work.store(), *batch_);
     turn.end();
     if (!appended) return appended.status();
     stored_ = appended->stored;
-    return session_->settle(*appended);
+    return session_->settle(work.store(), *appended);
   }
   Napi::Value result(Napi::Env env) override {
     return {env, to_number(env, static_cast<double>(stored_))};

@@ -4,6 +4,8 @@
 
 #include "binding/convert.h"
 #include "binding/entry.h"
+#include "binding/entry_columns.h"
+#include "binding/held_snapshot.h"
 #include "binding/task.h"
 #include "binding/wrapped.h"
 
@@ -12,30 +14,22 @@ namespace {
 
 using engine::Checker;
 
-// Where an iteration is. Its snapshot is the session's.
+// Where an iteration over entries is.
 class Cursor {
  public:
   static constexpr napi_type_tag kTag{0x6A766462637572, 0x736F720000000001};
 
-  explicit Cursor(std::shared_ptr<Session> session)
-      : session_(std::move(session)), number_(session_->add_snapshot()) {}
-  ~Cursor() { session_->drop_snapshot(number_); }
-  Cursor(const Cursor&) = delete;
-  Cursor& operator=(const Cursor&) = delete;
+  explicit Cursor(std::shared_ptr<Session> session) : held_(std::move(session)) {}
 
-  const std::shared_ptr<Session>& session() const noexcept { return session_; }
-  // Gives the snapshot back early; the cursor yields nothing more.
-  void end() noexcept {
-    session_->drop_snapshot(number_);
-    ended_ = true;
-  }
+  const std::shared_ptr<Session>& session() const noexcept { return held_.session(); }
+  void end() noexcept { held_.end(); }
 
   // Calls visit(entry) for the next entries until it says false or there are no more;
   // Code::closed once the session is.
   template <typename Visit>
   Status advance(unsigned parts, Visit&& visit) {
-    if (ended_) return {};
-    const engine::Snapshot* snapshot = session_->snapshot(number_);
+    if (held_.ended()) return {};
+    const engine::Snapshot* snapshot = held_.get();
     if (snapshot == nullptr) return Session::closed();
     for (bool more = true; more;) {
       const auto slot = snapshot->next(next_slot_);
@@ -52,10 +46,8 @@ class Cursor {
   }
 
  private:
-  std::shared_ptr<Session> session_;
-  std::uint64_t number_;
+  HeldSnapshot held_;
   std::uint32_t next_slot_ = 0;
-  bool ended_ = false;
 };
 
 // cursor(store): a cursor before the first entry of a snapshot taken now
@@ -69,7 +61,6 @@ napi_value cursor_end(const Call& call) {
 }
 
 constexpr std::size_t kIdsAtOnce = 1024;
-constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20;
 
 struct CopiedId {
   std::uint64_t number;
@@ -105,54 +96,22 @@ class EntriesTask final : public Task {
   EntriesTask(Cursor& cursor, Napi::Object object)
       : cursor_(cursor),
         keep_(Napi::Persistent(object)),
-        schema_(cursor.session()->store().schema()) {}
+        columns_(cursor.session()->store().schema()) {}
 
   Status run() override {
     const Session::Work work(*cursor_.session());
     if (!work) return Session::closed();
-    std::size_t bytes = 0;
     return cursor_.advance(Checker::vector | Checker::heap, [&](const engine::Entry& entry) {
-      entries_.push_back({entry.id.number, std::string(entry.id.text), std::string(entry.metadata),
-                          entry.created_us, entry.updated_us});
-      vectors_.insert(vectors_.end(), entry.vector, entry.vector + schema_.dimension);
-      bytes += sizeof(Copy) + schema_.vector_bytes() + entry.id.text.size() + entry.metadata.size();
-      return bytes < kBytesAtOnce;
+      columns_.add(entry);
+      return !columns_.full();
     });
   }
-
-  // [ids, metadata, created, updated, all vectors one after the other]
-  Napi::Value result(Napi::Env env) override {
-    const auto column = [&] { return Napi::Array::New(env, entries_.size()); };
-    const std::array<Napi::Array, 4> columns = {column(), column(), column(), column()};
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-      const Napi::HandleScope scope(env);
-      const Copy& entry = entries_[i];
-      columns[0].Set(i, to_id(env, entry.id, entry.text, schema_.id_type));
-      if (!entry.metadata.empty()) columns[1].Set(i, to_string(env, entry.metadata));
-      columns[2].Set(i, to_number(env, milliseconds(entry.created_us)));
-      columns[3].Set(i, to_number(env, milliseconds(entry.updated_us)));
-    }
-    Napi::ArrayBuffer vectors = Napi::ArrayBuffer::New(env, vectors_.size() * sizeof(float));
-    std::copy(vectors_.begin(), vectors_.end(), static_cast<float*>(vectors.Data()));
-    const Napi::Array out = Napi::Array::New(env, 5);
-    for (std::uint32_t i = 0; i < columns.size(); ++i) out.Set(i, columns[i]);
-    out.Set(4U, vectors);
-    return out;
-  }
+  Napi::Value result(Napi::Env env) override { return columns_.to_array(env); }
 
  private:
-  struct Copy {
-    std::uint64_t id;
-    std::string text;
-    std::string metadata;
-    std::uint64_t created_us;
-    std::uint64_t updated_us;
-  };
   Cursor& cursor_;
   Napi::ObjectReference keep_;  // the cursor's object
-  const format::Schema schema_;
-  std::vector<Copy> entries_;
-  std::vector<float> vectors_;
+  EntryColumns columns_;
 };
 
 // cursorEntries(cursor): a promise of some of the next entries, as columns; of none at the end

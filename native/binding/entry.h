@@ -94,6 +94,7 @@ void define_store_functions(Napi::Env env, Napi::Object exports);
 void define_batch_functions(Napi::Env env, Napi::Object exports);
 void define_search_functions(Napi::Env env, Napi::Object exports);
 void define_cursor_functions(Napi::Env env, Napi::Object exports);
+void define_change_functions(Napi::Env env, Napi::Object exports);
 void define_lifecycle_functions(Napi::Env env, Napi::Object exports);
 
 }  // namespace jvdb::binding

@@ -92,7 +92,7 @@ void Environment::flush_all() noexcept {
     if (place.session) place.session->cancel();
   }
   for (const Place& place : places_) {
-    if (place.session && place.session->flush_on_exit()) (void)place.session->flush();
+    if (place.session && place.session->flush_on_exit()) (void)place.session->store().flush();
   }
 }
 

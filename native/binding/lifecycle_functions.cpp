@@ -21,7 +21,7 @@ struct Opening {
   Result<std::shared_ptr<Session>> open() const {
     auto handle = engine::registry().open(path, request);
     if (!handle) return handle.status();
-    return std::make_shared<Session>(std::move(*handle), options);
+    return std::make_shared<Session>(path, std::move(*handle), options);
   }
 };
 
@@ -73,7 +73,7 @@ class FlushTask final : public Task {
   void begin() override { work_.emplace(*session_); }
   Status run() override {
     const Session::Work work(std::move(*work_));
-    return work ? session_->flush() : Session::closed();
+    return work ? work.store().flush() : Session::closed();
   }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
@@ -105,13 +105,18 @@ napi_value open_async(const Call& call) {
 
 // flush(store)
 napi_value flush(const Call& call) {
-  check(call.session().flush());
+  check(call.session().store().flush());
   return nullptr;
 }
 
 // flushAsync(store): a promise
 napi_value flush_async(const Call& call) {
   return start(call.env(), std::make_unique<FlushTask>(call.share()));
+}
+
+// refresh(store): whether anything is new
+napi_value refresh(const Call& call) {
+  return Napi::Boolean::New(call.env(), take(call.session().refresh()));
 }
 
 // close(store); closing twice is no mistake
@@ -139,6 +144,7 @@ void define_lifecycle_functions(Napi::Env env, Napi::Object exports) {
   define(env, exports,
          std::array{Function{"open", entry<open>}, Function{"openAsync", entry<open_async>},
                     Function{"flush", entry<flush>}, Function{"flushAsync", entry<flush_async>},
+                    Function{"refresh", entry<refresh>},
                     Function{"close", entry<close>}, Function{"closeAsync", entry<close_async>},
                     Function{"flushAll", entry<flush_all>}});
 }

@@ -74,7 +74,7 @@ class SearchTask final : public Task {
   Status run() override {
     const Session::Work work(*session_);
     if (!work) return Session::closed();
-    auto hits = session_->store().search(query_, options_, *cancelled_);
+    auto hits = work.store().search(query_, options_, *cancelled_);
     if (!hits)
       return hits.status().code() == Code::aborted && session_->closing() ? Session::closed()
                                                                           : hits.status();

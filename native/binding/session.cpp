@@ -4,15 +4,23 @@
 
 namespace jvdb::binding {
 
+Session::Session(std::string path, engine::Registry::Handle handle, const Options& options)
+    : path_(std::move(path)),
+      options_(options),
+      share_(std::make_shared<engine::Registry::Handle>(std::move(handle))),
+      refreshed_lsn_(store().last_lsn()) {}
+
 Session::Work::Work(Session& session) {
   const std::scoped_lock lock(session.mutex_);
   if (session.closing_) return;
   ++session.working_;
   session_ = &session;
+  share_ = session.share_;
 }
 
 Session::Work::~Work() {
   if (session_ == nullptr) return;
+  share_.reset();
   const std::scoped_lock lock(session_->mutex_);
   if (--session_->working_ == 0) session_->idle_.notify_all();
 }
@@ -57,17 +65,30 @@ void Session::cancel() noexcept {
   for (std::atomic<bool>* cancelled : watched_) *cancelled = true;
 }
 
+Result<bool> Session::refresh() {
+  auto fresh = engine::registry().refresh(path_, *share_);
+  if (!fresh) return fresh.status();
+  const bool replaced = static_cast<bool>(*fresh);
+  if (replaced) {
+    auto share = std::make_shared<engine::Registry::Handle>(std::move(*fresh));
+    const std::scoped_lock lock(mutex_);
+    share_.swap(share);
+  }
+  const std::uint64_t before = std::exchange(refreshed_lsn_, store().last_lsn());
+  return replaced || refreshed_lsn_ != before;
+}
+
 std::uint64_t Session::add_snapshot() {
   auto snapshot = store().snapshot();
   const std::scoped_lock lock(mutex_);
-  snapshots_[++next_snapshot_] = std::move(snapshot);
+  snapshots_[++next_snapshot_] = {share_, std::move(snapshot)};
   return next_snapshot_;
 }
 
-engine::Snapshot* Session::snapshot(std::uint64_t number) {
+const engine::Snapshot* Session::snapshot(std::uint64_t number) {
   const std::scoped_lock lock(mutex_);
   const auto found = snapshots_.find(number);
-  return found == snapshots_.end() ? nullptr : found->second.get();
+  return found == snapshots_.end() ? nullptr : found->second.snapshot.get();
 }
 
 void Session::drop_snapshot(std::uint64_t number) noexcept {
@@ -75,19 +96,20 @@ void Session::drop_snapshot(std::uint64_t number) noexcept {
   snapshots_.erase(number);
 }
 
-Result<engine::Appended> Session::append(const engine::Mutations& mutations) {
-  if (options_.read_only) return engine::read_only_failure(store().path());
-  return store().append(mutations);
+Result<engine::Appended> Session::append(engine::Store& store,
+                                         const engine::Mutations& mutations) const {
+  if (options_.read_only) return engine::read_only_failure(store.path());
+  return store.append(mutations);
 }
 
-Status Session::settle(const engine::Appended& appended) {
-  return options_.commit && appended.lsn != 0 ? store().commit(appended.lsn) : Status();
+Status Session::settle(engine::Store& store, const engine::Appended& appended) const {
+  return options_.commit && appended.lsn != 0 ? store.commit(appended.lsn) : Status();
 }
 
 Result<engine::Appended> Session::change(const engine::Mutations& mutations) {
-  auto appended = append(mutations);
+  auto appended = append(store(), mutations);
   if (!appended) return appended;
-  if (Status status = settle(*appended); !status) return status;
+  if (Status status = settle(store(), *appended); !status) return status;
   return appended;
 }
 
@@ -104,7 +126,7 @@ Status Session::close(bool orderly) {
     idle_.wait(lock, [&] { return working_ == 0; });
     snapshots_.clear();
   }
-  return handle_.close(orderly);
+  return share_->close(orderly);
 }
 
 }  // namespace jvdb::binding

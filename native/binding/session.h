@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "base/status.h"
@@ -18,6 +19,9 @@
 namespace jvdb::binding {
 
 class Session {
+  // The store of a follower is replaced when its file was: work and snapshots keep theirs.
+  using Share = std::shared_ptr<engine::Registry::Handle>;
+
  public:
   // What a handle decides for itself, whatever other handles to the store do.
   struct Options {
@@ -26,8 +30,7 @@ class Session {
     bool commit = false;  // durability 'commit': a mutation returns once it is on disk
   };
 
-  Session(engine::Registry::Handle handle, const Options& options)
-      : handle_(std::move(handle)), options_(options) {}
+  Session(std::string path, engine::Registry::Handle handle, const Options& options);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -36,13 +39,17 @@ class Session {
   class Work {
    public:
     explicit Work(Session& session);
-    Work(Work&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
+    Work(Work&& other) noexcept
+        : session_(std::exchange(other.session_, nullptr)), share_(std::move(other.share_)) {}
     ~Work();
     Work& operator=(const Work&) = delete;
     explicit operator bool() const noexcept { return session_ != nullptr; }  // false: too late
+    // The store as of when the work was made.
+    engine::Store& store() const noexcept { return **share_; }
 
    private:
     Session* session_ = nullptr;
+    Share share_;
   };
 
   // A place in the order in which changes were asked for: those that other threads make take effect
@@ -75,20 +82,21 @@ class Session {
 
   // Snapshots are the session's, so that closing it can end them; nullptr once it did.
   std::uint64_t add_snapshot();
-  engine::Snapshot* snapshot(std::uint64_t number);
+  const engine::Snapshot* snapshot(std::uint64_t number);
   void drop_snapshot(std::uint64_t number) noexcept;
 
-  // Only while not closed: on the JavaScript thread whose handle this is, or inside a Work.
-  engine::Store& store() const noexcept { return *handle_; }
+  // Only while not closed, on the JavaScript thread whose handle this is.
+  engine::Store& store() const noexcept { return **share_; }
+  // Read-only: takes in what the writer added. True if anything is new since the last time.
+  Result<bool> refresh();
   bool flush_on_exit() const noexcept { return options_.flush_on_exit; }
 
   // A change: append(), then settle().
   Result<engine::Appended> change(const engine::Mutations& mutations);
   // Code::read_only where the handle is.
-  Result<engine::Appended> append(const engine::Mutations& mutations);
+  Result<engine::Appended> append(engine::Store& store, const engine::Mutations& mutations) const;
   // With durability 'commit', waits until it is on disk.
-  Status settle(const engine::Appended& appended);
-  Status flush() { return store().flush(); }
+  Status settle(engine::Store& store, const engine::Appended& appended) const;
   // From here on no new work is taken, and what can be cancelled is.
   void begin_close() noexcept;
   // begin_close(), then waits for work under way. `orderly`: flushed and marked as
@@ -96,8 +104,15 @@ class Session {
   Status close(bool orderly);
 
  private:
-  engine::Registry::Handle handle_;
+  struct OwnedSnapshot {
+    Share share;
+    std::unique_ptr<engine::Snapshot> snapshot;  // goes first
+  };
+
+  const std::string path_;
   const Options options_;
+  Share share_;                      // replaced on the JavaScript thread, under the mutex
+  std::uint64_t refreshed_lsn_ = 0;  // the JavaScript thread's
 
   std::mutex mutex_;  // all below
   std::condition_variable idle_;
@@ -107,7 +122,7 @@ class Session {
   std::uint64_t next_turn_ = 0;
   std::condition_variable turn_ended_;
   std::set<std::atomic<bool>*> watched_;
-  std::map<std::uint64_t, std::unique_ptr<engine::Snapshot>> snapshots_;
+  std::map<std::uint64_t, OwnedSnapshot> snapshots_;
   std::uint64_t next_snapshot_ = 0;
 };
 

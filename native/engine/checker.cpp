@@ -8,10 +8,10 @@
 
 namespace jvdb::engine {
 
-Status Checker::damaged(const Extent& extent, std::uint32_t slot, bool doubted,
+Status Checker::damaged(const Extent& extent, std::uint32_t index, bool doubted,
                         const char* what) const {
-  const std::uint64_t record = extent.geometry().records_offset() +
-                               std::uint64_t{extent.slots.record[slot]} * sizeof(format::Record);
+  const std::uint64_t record =
+      extent.geometry().records_offset() + std::uint64_t{index} * sizeof(format::Record);
   if (doubted && follower_) {
     return {Code::conflict, text(path_, ": ", what, " of the record at byte ", record,
                                  " is not what it was when it was taken in, and was not durable "
@@ -41,7 +41,7 @@ Status Checker::check_slowly(Extent& extent, std::uint32_t slot, unsigned parts,
   const std::uint32_t index = extent.slots.record[slot];
   const format::Record& record = extent.record(index);
   const bool doubted = doubt.covers(extent, slot);
-  const auto wrong = [&](const char* what) { return damaged(extent, slot, doubted, what); };
+  const auto wrong = [&](const char* what) { return damaged(extent, index, doubted, what); };
   if (doubted) {
     const bool ours = record.record_crc == format::crc_of(record) &&
                       record.lsn == extent.base_lsn() + index && record.epoch == doubt.epoch;
@@ -59,6 +59,19 @@ Status Checker::check_slowly(Extent& extent, std::uint32_t slot, unsigned parts,
     if (!heap_is_right(extent, record)) return wrong("the id and metadata");
     extent.slots.heap_checked.set(slot);
   }
+  return {};
+}
+
+Status Checker::check_removal(const Extent& extent, std::uint32_t index, std::uint32_t slot) const {
+  const Doubt now = doubt();
+  const format::Record& record = extent.record(index);
+  // Behind the last trusted put there may be trusted removals.
+  const bool doubted = now.covers(extent, slot) &&
+                       record.lsn > trusted_lsn_.load(std::memory_order_relaxed);
+  if (record.record_crc != format::crc_of(record) || (doubted && record.epoch != now.epoch)) {
+    return damaged(extent, index, doubted, "what is known");
+  }
+  if (!heap_is_right(extent, record)) return damaged(extent, index, doubted, "the id");
   return {};
 }
 

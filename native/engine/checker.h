@@ -24,11 +24,14 @@ class Checker {
 
   // `slot` counts from the extent's first. Code::corrupt, or io for what a failed sync lost.
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
+  // A record that takes no slot, and its id; the next put's slot is `slot`.
+  Status check_removal(const Extent& extent, std::uint32_t index, std::uint32_t slot) const;
   // The vectors of `slots`, bits of slots 64·word + i of the extent.
   Status check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const;
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
-  // carry `epoch`.
-  void distrust(std::uint32_t first_slot, std::uint32_t epoch) noexcept {
+  // carry `epoch`, and all above `trusted_lsn` do.
+  void distrust(std::uint32_t first_slot, std::uint32_t epoch, std::uint64_t trusted_lsn) noexcept {
+    trusted_lsn_.store(trusted_lsn, std::memory_order_relaxed);
     doubt_.store(std::uint64_t{first_slot} << 32 | epoch, std::memory_order_release);
   }
   bool distrusted(const Extent& extent, std::uint32_t slot) const noexcept {
@@ -50,12 +53,13 @@ class Checker {
   }
   Status check_slowly(Extent& extent, std::uint32_t slot, unsigned parts, const Doubt& doubt) const;
   bool heap_is_right(const Extent& extent, const format::Record& record) const noexcept;
-  Status damaged(const Extent& extent, std::uint32_t slot, bool doubted, const char* what) const;
+  Status damaged(const Extent& extent, std::uint32_t index, bool doubted, const char* what) const;
 
   const std::string path_;
   const std::string advice_;
   const std::uint64_t id_hash_seed_;
   const bool follower_;
+  std::atomic<std::uint64_t> trusted_lsn_{0};
   std::atomic<std::uint64_t> doubt_{~std::uint64_t{0} << 32};
 };
 

@@ -94,7 +94,7 @@ Result<bool> Follower::take_in(const format::ParsedFile& now, const HistoryEnd& 
   end_ = end;
   last_ = last;
   if (protocol_.distrust_unsynced) {
-    checker_.distrust(end.first_unsynced_slot, now.superblock.epoch);
+    checker_.distrust(end.first_unsynced_slot, now.superblock.epoch, now.superblock.durable_lsn);
   }
   catalog_.publish(end.lsn);
   durable_time_us_.store(now.superblock.durable_time_us);

@@ -37,7 +37,7 @@ Status Journal::writable() const {
 // First what needs no memory.
 Status Journal::poison(Status cause) noexcept {
   if (!protocol_.failed_sync_is_final) return cause;
-  checker_.distrust(catalog_.first_slot_above(durable_lsn()), block_.epoch);
+  checker_.distrust(catalog_.first_slot_above(durable_lsn()), block_.epoch, durable_lsn());
   poisoned_.store(true, std::memory_order_release);
   return guarded([&]() -> Status {
     const std::scoped_lock lock(failure_mutex_);

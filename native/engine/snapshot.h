@@ -36,6 +36,8 @@ class Snapshot final : public search::Collection {
         extents_(catalog.extents()) {}
 
   const Point& point() const noexcept { return point_; }
+  const std::vector<Extent*>& extents() const noexcept { return extents_; }
+  const Checker& checker() const noexcept { return checker_; }
 
   // The first slot from `from` on that belongs to the snapshot. In this order, ids come by their
   // last write.

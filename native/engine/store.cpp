@@ -32,6 +32,7 @@ Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
     : file_(std::move(file)),
       schema_(parsed.schema),
       access_(options.access),
+      history_floor_{parsed.superblock.history_floor_lsn, parsed.superblock.floor_records},
       checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
       catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)),
       journal_(*file_, options.protocol, parsed, catalog_, checker_) {}

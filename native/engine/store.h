@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "engine/catalog.h"
+#include "engine/changes.h"
 #include "engine/checker.h"
 #include "engine/follower.h"
 #include "engine/journal.h"
@@ -100,6 +101,8 @@ class Store {
   // nullopt where the id is absent. `parts` (of Checker) are what will be read of it.
   Result<std::optional<Entry>> get(const Id& id, unsigned parts) const;
   std::unique_ptr<Snapshot> snapshot() const;
+  // For Changes of its snapshots.
+  const HistoryFloor& history_floor() const noexcept { return history_floor_; }
 
   // The vectors most like `query`, which has `dimension` finite values: Code::invalid_vector.
   // Best first; equal scores by id. Code::aborted soon after `cancelled` became true.
@@ -129,6 +132,7 @@ class Store {
   const std::unique_ptr<os::File> file_;
   const format::Schema schema_;
   const os::Advice access_;
+  const HistoryFloor history_floor_;
   Checker checker_;
   mutable Catalog catalog_;
   Journal journal_;

@@ -122,6 +122,30 @@ const Test kReads(
       expect_ids(*store, {1, 30, 100, 400, 410});
     });
 
+std::vector<std::uint64_t> lsns_since(const engine::Store& store, std::uint64_t since) {
+  const auto snapshot = store.snapshot();
+  auto changes = take(engine::Changes::since(*snapshot, store.history_floor(), since));
+  std::vector<std::uint64_t> out;
+  for (engine::Change change; take(changes.next(change));) out.push_back(change.lsn);
+  return out;
+}
+
+const Test kChanges("compacted_test", "changes: all that is left, or what followed the floor", [] {
+  Compacted file(50, kExtents);
+  Ids ids(format::IdType::int64);
+  const auto store = open(file.disk, kPath);
+  expect(lsns_since(*store, 50).empty());
+  (void)take(store->append(Group(ids).put(1, vector_of(kDimension, 1)).remove(90)));
+  expect(lsns_since(*store, 0) == std::vector<std::uint64_t>{3, 9, 10, 40, 41, 51, 52});
+  expect(lsns_since(*store, 50) == std::vector<std::uint64_t>{51, 52});
+  expect(lsns_since(*store, 51) == std::vector<std::uint64_t>{52});
+  const auto snapshot = store->snapshot();
+  for (const std::uint64_t since : {1U, 10U, 49U}) {
+    const auto changes = engine::Changes::since(*snapshot, store->history_floor(), since);
+    expect_code(changes.status(), Code::not_found);
+  }
+});
+
 const Test kFloorRule("compacted_test", "rule 9: without floor records such a file can't be read",
                       [] {
                         Compacted file(50, kExtents);

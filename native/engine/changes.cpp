@@ -1,0 +1,103 @@
+#include "engine/changes.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/text.h"
+
+namespace jvdb::engine {
+
+using format::Record;
+
+Result<Changes> Changes::since(const Snapshot& snapshot, const HistoryFloor& floor,
+                               std::uint64_t since_lsn) {
+  if (since_lsn != 0 && since_lsn < floor.lsn) {
+    return Status(Code::not_found,
+                  text("the changes after LSN ", since_lsn, " are no longer in the file, a ",
+                       "compaction kept those after LSN ", floor.lsn,
+                       "; copy the store anew, with sinceLsn: 0"));
+  }
+  if (since_lsn > snapshot.point().lsn) {
+    return Status(Code::conflict,
+                  text("there is no LSN ", since_lsn, " yet, the last is ", snapshot.point().lsn,
+                       ": it is of another store, or of changes that were lost before they were "
+                       "durable; copy the store anew, with sinceLsn: 0"));
+  }
+  Changes out(snapshot, floor);
+  out.seek(since_lsn);
+  return out;
+}
+
+void Changes::seek(std::uint64_t since_lsn) {
+  const std::vector<Extent*>& extents = snapshot_->extents();
+  const auto after = std::upper_bound(
+      extents.begin(), extents.end(), since_lsn + 1,
+      [](std::uint64_t lsn, const Extent* extent) { return lsn < extent->base_lsn(); });
+  enter(after == extents.begin() ? 0 : static_cast<std::size_t>(after - extents.begin()) - 1);
+  const Extent& extent = *extents[extent_];
+  const Record* records = extent.records();
+  const Record* first =
+      std::partition_point(records, records + records_,
+                           [&](const Record& record) { return record.lsn <= since_lsn; });
+  record_ = static_cast<std::uint32_t>(first - records);
+  const std::uint32_t* of_slots = extent.slots.record.data();
+  const std::uint32_t used = snapshot_->run(extent_).count;
+  slot_ = static_cast<std::uint32_t>(std::lower_bound(of_slots, of_slots + used, record_) - of_slots);
+}
+
+// The extents that a compaction wrote hold exactly its records; the others are followed without a
+// gap.
+void Changes::enter(std::size_t index) noexcept {
+  const std::vector<Extent*>& extents = snapshot_->extents();
+  extent_ = index;
+  record_ = 0;
+  slot_ = 0;
+  const std::uint64_t before = std::accumulate(
+      extents.begin(), extents.begin() + static_cast<std::ptrdiff_t>(index), std::uint64_t{0},
+      [](std::uint64_t sum, const Extent* e) { return sum + e->geometry().counts.records; });
+  const Extent& extent = *extents[index];
+  if (before < floor_records_) {
+    records_ = extent.geometry().counts.records;
+    return;
+  }
+  const std::uint64_t end_lsn = index + 1 < extents.size()
+                                    ? std::min(extents[index + 1]->base_lsn() - 1,
+                                               snapshot_->point().lsn)
+                                    : snapshot_->point().lsn;
+  records_ = end_lsn < extent.base_lsn()
+                 ? 0
+                 : static_cast<std::uint32_t>(end_lsn - extent.base_lsn() + 1);
+}
+
+Result<bool> Changes::next(Change& out) {
+  while (record_ == records_) {
+    if (extent_ + 1 == snapshot_->extents().size()) return false;
+    enter(extent_ + 1);
+  }
+  return read(out);
+}
+
+Result<bool> Changes::read(Change& out) {
+  Extent& extent = *snapshot_->extents()[extent_];
+  const Record& record = extent.record(record_);
+  out = Change{};
+  out.put = slot_ < snapshot_->run(extent_).count && extent.slots.record[slot_] == record_;
+  if (out.put) {
+    auto entry = read_entry({&extent, slot_}, snapshot_->checker(), Checker::vector | Checker::heap);
+    if (!entry) return entry.status();
+    out.entry = *entry;
+    ++slot_;
+  } else {
+    Status status = snapshot_->checker().check_removal(extent, record_, slot_);
+    if (!status) return status;
+    out.entry.id.number = record.id;
+    out.entry.updated_us = record.timestamp_us;
+    if (const auto heap = extent.heap_entry(record)) out.entry.id.text = heap->id;
+  }
+  out.lsn = record.lsn;
+  out.ends_group = !format::more_follows(record);
+  ++record_;
+  return true;
+}
+
+}  // namespace jvdb::engine
