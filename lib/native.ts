@@ -94,6 +94,7 @@ export interface Native {
   has(store: Handle, id: Id): boolean;
   get(store: Handle, id: Id, out: Float32Array, times: Float64Array): string | null | undefined;
   read(store: Handle, id: Id, out: Float32Array): boolean;
+  view(store: Handle, id: Id): ArrayBuffer | undefined;
   readMany(store: Handle, ids: IdColumn, out: Float32Array): number;
   search(store: Handle, query: Float32Array, topK: number, metadata: boolean, vectors: boolean): HitColumns;
   searchAsync(

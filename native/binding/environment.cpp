@@ -70,6 +70,7 @@ Environment::Place* Environment::find(double handle) noexcept {
 }
 
 Session& Environment::session(double handle) const {
+  if (forked()) throw Failure{engine::forked_failure("the store")};
   const Place* place = find(handle);
   if (place == nullptr) throw Failure{Session::closed()};
   return *place->session;
@@ -82,12 +83,13 @@ std::shared_ptr<Session> Environment::share(double handle) const {
 
 std::shared_ptr<Session> Environment::remove(double handle) noexcept {
   Place* place = find(handle);
-  if (place == nullptr) return nullptr;
+  if (place == nullptr || forked()) return nullptr;
   free_.push_back(static_cast<std::size_t>(place - places_.data()));
   return std::move(place->session);
 }
 
 void Environment::flush_all() noexcept {
+  if (forked()) return;
   for (const Place& place : places_) {
     if (place.session) place.session->cancel();
   }
@@ -97,6 +99,7 @@ void Environment::flush_all() noexcept {
 }
 
 void Environment::close_all() noexcept {
+  if (forked()) return;
   for (Place& place : places_) {
     if (const auto session = std::move(place.session))
       (void)session->close(session->flush_on_exit());

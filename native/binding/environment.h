@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "binding/session.h"
+#include "os/process.h"
 
 namespace jvdb::binding {
 
@@ -47,7 +48,7 @@ class Environment {
 
   // A number that only this environment can turn back into the session. Never used twice.
   double add(std::shared_ptr<Session> session);
-  // Throws Failure (closed) for a handle whose session has ended.
+  // Throws Failure: closed for a handle whose session has ended, forked in a child of the process.
   Session& session(double handle) const;
   std::shared_ptr<Session> share(double handle) const;
   // nullptr where it has ended before.
@@ -70,7 +71,11 @@ class Environment {
   Place* find(double handle) noexcept;
   const Place* find(double handle) const noexcept;
 
+  // Sessions, locks and threads are the parent's: nothing of them may be touched.
+  bool forked() const noexcept { return os::process_generation() != process_; }
+
   Napi::Env env_;
+  const std::uint32_t process_ = os::process_generation();
   std::vector<Place> places_;
   std::vector<std::size_t> free_;
   Napi::ObjectReference names_;  // an array: references to strings need a newer Node-API

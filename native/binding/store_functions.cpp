@@ -92,6 +92,48 @@ napi_value read(const Call& call) {
   return Napi::Boolean::New(call.env(), vector != nullptr);
 }
 
+// Whether this environment is ending. Then a finalizer runs early: JavaScript may have handed the
+// memory on to another thread (ArrayBuffer.prototype.transfer(), then postMessage()).
+bool is_ending(napi_env env) noexcept {
+  napi_value value = nullptr;
+  bool equal = false;
+  return napi_get_undefined(env, &value) != napi_ok ||
+         napi_strict_equals(env, value, value, &equal) != napi_ok;
+}
+
+using Keep = std::shared_ptr<const float>;
+
+// The ArrayBuffer over a view; nullptr where the runtime has none over memory of others.
+napi_value mapped_buffer(napi_env env, const engine::View& view, std::size_t bytes) {
+  auto keep = std::make_unique<Keep>(view.mapped);
+  const auto finalize = [](napi_env of, void*, void* hint) {
+    if (!is_ending(of)) delete static_cast<Keep*>(hint);  // else the mapping stays for good
+  };
+  napi_value out = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, const_cast<float*>(view.mapped.get()), bytes, finalize, keep.get(), &out);
+  if (status == napi_no_external_buffers_allowed) return nullptr;
+  must(env, status);
+  (void)keep.release();
+  return out;
+}
+
+// view(store, id): an ArrayBuffer with the vector, undefined where the id is absent
+napi_value view(const Call& call) {
+  const Store& store = call.session().store();
+  const format::Schema& schema = store.schema();
+  const IdValue id(call.env(), call[1], schema.id_type);
+  const engine::View view = take(store.view(id.id()));
+  if (view.vector == nullptr) return nullptr;
+  if (view.mapped) {
+    napi_value mapped = mapped_buffer(call.env(), view, schema.vector_bytes());
+    if (mapped != nullptr) return mapped;
+  }
+  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(call.env(), schema.vector_bytes());
+  std::memcpy(copy.Data(), view.vector, schema.vector_bytes());
+  return copy;
+}
+
 // readMany(store, ids, out): the number found; the rows of the others become NaN
 napi_value read_many(const Call& call) {
   const format::Schema schema = call.session().store().schema();
@@ -199,9 +241,9 @@ void define_store_functions(Napi::Env env, Napi::Object exports) {
   define(env, exports,
          std::array{Function{"put", entry<put>}, Function{"update", entry<update>},
                     Function{"remove", entry<remove>}, Function{"has", entry<has>},
-                    Function{"read", entry<read>}, Function{"readMany", entry<read_many>},
-                    Function{"get", entry<get>}, Function{"facts", entry<facts>},
-                    Function{"vectorCount", entry<vector_count>},
+                    Function{"read", entry<read>}, Function{"view", entry<view>},
+                    Function{"readMany", entry<read_many>}, Function{"get", entry<get>},
+                    Function{"facts", entry<facts>}, Function{"vectorCount", entry<vector_count>},
                     Function{"capacity", entry<capacity>}, Function{"lastLsn", entry<last_lsn>},
                     Function{"durableLsn", entry<durable_lsn>}, Function{"stats", entry<stats>}});
 }

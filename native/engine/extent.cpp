@@ -1,5 +1,6 @@
 #include "engine/extent.h"
 
+#include "base/checked.h"
 #include "base/crc32c.h"
 
 namespace jvdb::engine {
@@ -16,6 +17,23 @@ Result<std::unique_ptr<Extent>> Extent::map(const os::File& file,
     (*mapping)->advise(vectors, heap - vectors, access);
   }
   return std::unique_ptr<Extent>(new Extent(parsed, schema, first_slot, std::move(*mapping)));
+}
+
+std::shared_ptr<const float> Extent::view(const os::File& file, std::uint32_t slot,
+                                          std::uint32_t used) {
+  const std::uint64_t stride = schema_.vector_stride();
+  const std::uint64_t begin = slot * stride;
+  const std::uint64_t last_page_end = align_up(begin + schema_.vector_bytes(), os::page_size());
+  const std::uint32_t count = geometry_.counts.slots;
+  if (used < count && last_page_end > used * stride) return nullptr;
+  const std::scoped_lock lock(views_mutex_);
+  if (!views_ && !views_refused_) {
+    auto mapping = file.map(geometry_.vectors_offset, count * stride, os::Sharing::copy_on_write);
+    views_refused_ = !mapping;
+    if (mapping) views_ = std::move(*mapping);
+  }
+  if (!views_) return nullptr;
+  return {views_, reinterpret_cast<const float*>(views_->data() + begin)};
 }
 
 bool Extent::vector_matches(const format::Record& record, std::uint32_t slot) const noexcept {

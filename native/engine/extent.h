@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/status.h"
@@ -113,6 +114,10 @@ class Extent {
   const std::byte* code(std::uint32_t slot) const noexcept {
     return at(geometry_.codes_offset) + std::size_t{slot} * schema_.code_stride();
   }
+  // The vector in a mapping of its own, where whoever looks at it may write: neither the file nor
+  // the engine sees that (rule 14). nullptr where that can't be had: for pages that aren't
+  // completely written, or where the system refuses. `used` slots of the extent are.
+  std::shared_ptr<const float> view(const os::File& file, std::uint32_t slot, std::uint32_t used);
   // nullopt where the bytes contradict themselves; they are not compared with their checksum.
   std::optional<format::HeapEntry> heap_entry(const format::Record& record) const noexcept {
     return format::heap_entry(record, schema_.id_type, at(geometry_.heap_offset),
@@ -143,6 +148,10 @@ class Extent {
   const format::Schema schema_;
   const std::uint32_t first_slot_;
   const std::unique_ptr<os::Mapping> mapping_;
+
+  std::mutex views_mutex_;
+  std::shared_ptr<os::Mapping> views_;  // of the vector column, from its first view on
+  bool views_refused_ = false;
 
  public:
   SlotArrays slots;

@@ -76,7 +76,13 @@ Store& Registry::Handle::operator*() const noexcept {
 
 Status Registry::Handle::close(bool orderly) {
   if (!entry_) return {};
-  const std::shared_ptr<Entry> entry = std::exchange(entry_, nullptr);
+  std::shared_ptr<Entry> entry = std::exchange(entry_, nullptr);
+  if (os::process_generation() != entry->process) {
+    // A child of fork(): the store is the parent's, and another thread of it may hold the mutex.
+    const Entry& left = *entry;
+    (void)new (std::nothrow) std::shared_ptr<Entry>(std::move(entry));
+    return forked_failure(left.store->path());
+  }
   std::unique_lock lock(entry->mutex);
   Status status;
   if (entry->handles > 1 && orderly && writes_) {
@@ -92,6 +98,7 @@ Status Registry::Handle::close(bool orderly) {
 }
 
 Result<Registry::Handle> Registry::open(const std::string& path, const OpenRequest& request) {
+  if (os::process_generation() != process_) return forked_failure(path);
   return guarded([&]() -> Result<Handle> {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       auto handle = try_open(path, request);
@@ -180,6 +187,7 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
 
 Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle& handle,
                                            const Protocol& protocol) {
+  if (os::process_generation() != process_) return forked_failure(path);
   return guarded([&]() -> Result<Handle> {
     if (!handle->read_only()) return Handle();
     OpenRequest request;

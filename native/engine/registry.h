@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "engine/store.h"
 #include "os/file_system.h"
+#include "os/process.h"
 
 namespace jvdb::engine {
 
@@ -62,8 +63,9 @@ class Registry {
 
   explicit Registry(os::FileSystem& files) : files_(files) {}
 
-  // Code::dimension_mismatch or invalid_argument where the file contradicts the request, locked
-  // where another process writes to it.
+  // Code::forked in a child of the process that opened a store first. Code::dimension_mismatch or
+  // invalid_argument where the file contradicts the request, locked where another process writes to
+  // it.
   Result<Handle> open(const std::string& path, const OpenRequest& request);
 
   // Takes in what the writer of a store opened for reading has added. Where another file took its
@@ -77,6 +79,7 @@ class Registry {
   using Key = std::pair<os::FileId, bool>;
 
   struct Entry {
+    const std::uint32_t process = os::process_generation();
     std::mutex mutex;
     std::unique_ptr<Store> store;  // null while nobody has it open
     std::uint64_t handles = 0;
@@ -92,6 +95,7 @@ class Registry {
                                 const Protocol& protocol);
 
   os::FileSystem& files_;
+  const std::uint32_t process_ = os::process_generation();
   std::mutex mutex_;
   std::map<Key, std::weak_ptr<Entry>> entries_;
 };

@@ -27,6 +27,15 @@ Status read_only_failure(const std::string& path) {
           text(path, " was opened with readOnly: true; open it for writing to change it")};
 }
 
+Status forked_failure(const std::string& path) noexcept {
+  return guarded([&]() -> Status {
+    return {Code::forked,
+            text(path,
+                 " was opened by the parent of this process, which forked without exec: "
+                 "start a new program to use it, for this one shares the parent's lock")};
+  });
+}
+
 Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
              const format::ParsedFile& parsed)
     : file_(std::move(file)),
@@ -76,7 +85,7 @@ std::uint64_t Store::capacity() const {
 }
 
 Result<Stats> Store::stats() const {
-  return guarded([&]() -> Result<Stats> {
+  return here([&]() -> Result<Stats> {
     auto info = file_->info();
     if (!info) return info.status();
     const Tail tail = catalog_.tail();
@@ -99,11 +108,11 @@ Result<Stats> Store::stats() const {
 
 Result<Appended> Store::append(const Mutations& mutations) {
   if (follower_) return read_only_failure(path());
-  return guarded([&] { return writer_->append(mutations); });
+  return here([&] { return writer_->append(mutations); });
 }
 
 Result<bool> Store::has(const Id& id) const {
-  return guarded([&]() -> Result<bool> {
+  return here([&]() -> Result<bool> {
     const auto place = catalog_.find(id);
     if (!place) return place.status();
     return place->has_value();
@@ -111,7 +120,7 @@ Result<bool> Store::has(const Id& id) const {
 }
 
 Result<const float*> Store::vector(const Id& id) const {
-  return guarded([&]() -> Result<const float*> {
+  return here([&]() -> Result<const float*> {
     const auto place = catalog_.find(id);
     if (!place) return place.status();
     if (!*place) return nullptr;
@@ -121,8 +130,22 @@ Result<const float*> Store::vector(const Id& id) const {
   });
 }
 
+Result<View> Store::view(const Id& id) const {
+  return here([&]() -> Result<View> {
+    const auto place = catalog_.find(id);
+    if (!place) return place.status();
+    if (!*place) return View{};
+    const auto [extent, slot] = **place;
+    if (Status status = checker_.check(*extent, slot, Checker::vector); !status) return status;
+    // What may still be lost or rewritten is copied: a view could not tell.
+    if (checker_.distrusted(*extent, slot)) return View{nullptr, extent->vector(slot)};
+    const std::uint32_t used = catalog_.point().slot_end - extent->first_slot();
+    return View{extent->view(*file_, slot, used), extent->vector(slot)};
+  });
+}
+
 Result<std::optional<Entry>> Store::get(const Id& id, unsigned parts) const {
-  return guarded([&]() -> Result<std::optional<Entry>> {
+  return here([&]() -> Result<std::optional<Entry>> {
     auto place = catalog_.find(id);
     if (!place) return place.status();
     if (!*place) return std::optional<Entry>();
@@ -169,7 +192,7 @@ Result<Hit> Store::hit(const Snapshot& snapshot, const search::Candidate& candid
 
 Result<std::vector<Hit>> Store::search(std::span<const float> query, const SearchOptions& options,
                                        const std::atomic<bool>& cancelled) const {
-  return guarded([&]() -> Result<std::vector<Hit>> {
+  return here([&]() -> Result<std::vector<Hit>> {
     if (Status status = check_query(query); !status) return status;
     std::vector<Hit> hits;
     if (options.top_k == 0) return hits;
@@ -189,22 +212,22 @@ Result<std::vector<Hit>> Store::search(std::span<const float> query, const Searc
 
 Result<Follower::Outcome> Store::refresh() {
   if (!follower_) return Follower::Outcome::unchanged;
-  return guarded([&] { return follower_->refresh(); });
+  return here([&] { return follower_->refresh(); });
 }
 
 Status Store::flush() {
   if (follower_) return {};
-  return guarded([&] { return journal_.flush(); });
+  return here([&] { return journal_.flush(); });
 }
 
 Status Store::commit(std::uint64_t lsn) {
   if (follower_) return {};
-  return guarded([&] { return journal_.commit(lsn); });
+  return here([&] { return journal_.commit(lsn); });
 }
 
 Status Store::close() {
   if (follower_) return {};
-  return guarded([&] {
+  return here([&] {
     Status status = journal_.close();
     if (status && journal_.epoch() != 0) writer_->release_unused();
     return status;

@@ -1,6 +1,7 @@
 // One open database: the engine behind every handle of a process to the same file.
 // Threads: every call from any thread at the same time as any other, but for close(), which is the
-// last one. Writers follow one another; readers and searches never wait for a writer.
+// last one. Not in a child of fork(). Writers follow one another; readers and searches never wait
+// for a writer.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include "engine/changes.h"
 #include "engine/checker.h"
 #include "engine/follower.h"
+#include "engine/guarded.h"
 #include "engine/journal.h"
 #include "engine/mutation.h"
 #include "engine/protocol.h"
@@ -25,6 +27,7 @@
 #include "engine/writer.h"
 #include "format/parse.h"
 #include "os/file_system.h"
+#include "os/process.h"
 #include "search/top_k.h"
 
 namespace jvdb::engine {
@@ -51,6 +54,11 @@ struct Hit {
   std::vector<float> vector;
 };
 
+struct View {
+  std::shared_ptr<const float> mapped;  // keeps the mapping
+  const float* vector = nullptr;        // where it isn't mapped: to be copied
+};
+
 struct Stats {
   std::uint64_t live = 0;
   std::uint64_t dead = 0;  // replaced or deleted, their space not yet given back
@@ -68,6 +76,8 @@ struct Stats {
 
 // What a change gets through a handle that was opened for reading.
 Status read_only_failure(const std::string& path);
+// What everything gets in a child that fork() made of the process, for as long as it does not exec.
+Status forked_failure(const std::string& path) noexcept;
 
 class Store {
  public:
@@ -98,6 +108,9 @@ class Store {
   Result<bool> has(const Id& id) const;
   // The values of a vector, nullptr where the id is absent. They stay until the store is closed.
   Result<const float*> vector(const Id& id) const;
+  // A vector that may be written to and outlives the store, without effect on either: in the mapped
+  // file where that can be had, else a copy. nullptr where the id is absent.
+  Result<View> view(const Id& id) const;
   // nullopt where the id is absent. `parts` (of Checker) are what will be read of it.
   Result<std::optional<Entry>> get(const Id& id, unsigned parts) const;
   std::unique_ptr<Snapshot> snapshot() const;
@@ -124,11 +137,18 @@ class Store {
  private:
   Store(std::unique_ptr<os::File> file, const OpenOptions& options,
         const format::ParsedFile& parsed);
+  // guarded(), but Code::forked in a child of the process that opened the store.
+  template <typename Call>
+  auto here(Call&& call) const noexcept -> decltype(call()) {
+    if (os::process_generation() != process_) return forked_failure(path());
+    return guarded(std::forward<Call>(call));
+  }
   Status recover(const OpenOptions& options, const format::ParsedFile& parsed);
   Status check_query(std::span<const float> query) const;
   Result<Hit> hit(const Snapshot& snapshot, const search::Candidate& candidate,
                   const SearchOptions& options) const;
 
+  const std::uint32_t process_ = os::process_generation();
   const std::unique_ptr<os::File> file_;
   const format::Schema schema_;
   const os::Advice access_;

@@ -36,8 +36,16 @@ struct Slice {
 
 enum class Advice { normal, random, sequential };
 
-// A read-only view of a part of a file that stays coherent with write(). Unmapped when destroyed;
-// it may outlive its File.
+// How a mapping relates to its file.
+enum class Sharing {
+  shared,         // read-only, coherent with write()
+  copy_on_write,  // may be written to; what is written stays in the mapping
+};
+
+// Of the system: bytes that are mapped, and copied on write, as one.
+std::size_t page_size() noexcept;
+
+// A part of a file in memory. Unmapped when destroyed; it may outlive its File.
 class Mapping {
  public:
   virtual ~Mapping() = default;
@@ -95,7 +103,8 @@ class File {
   virtual void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept = 0;
 
   // Maps a part that lies inside the file; `offset` is a multiple of 64 KiB.
-  virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size) const = 0;
+  virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,
+                                               Sharing sharing = Sharing::shared) const = 0;
 
   // Takes the writer's lock, which other processes respect: false where another holds it.
   virtual Result<bool> try_lock() = 0;

@@ -81,8 +81,9 @@ class FaultyFile final : public os::File {
     const Kernel kernel;
     file_->drop_cache(offset, size);
   }
-  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size) const override {
-    return file_->map(offset, size);
+  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
+                                           os::Sharing sharing) const override {
+    return file_->map(offset, size, sharing);
   }
   Result<bool> try_lock() override { return true; }
 

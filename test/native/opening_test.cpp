@@ -50,8 +50,9 @@ class Interrupted final : public os::File {
   void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override {
     file_->drop_cache(offset, size);
   }
-  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size) const override {
-    return file_->map(offset, size);
+  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
+                                           os::Sharing sharing) const override {
+    return file_->map(offset, size, sharing);
   }
   Result<bool> try_lock() override { return file_->try_lock(); }
 

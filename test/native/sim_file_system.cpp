@@ -98,7 +98,9 @@ class SimFile final : public os::File {
   void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override {
     inode_->drop_cache(offset, size);
   }
-  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size) const override {
+  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
+                                           os::Sharing sharing) const override {
+    if (sharing == os::Sharing::copy_on_write) return Status(Code::io, "there is only one memory");
     // On a machine the mapping succeeds, and the process dies as it reads what isn't there.
     if (offset + size > inode_->size()) return Status(Code::io, "mapped past the file's end");
     return std::unique_ptr<os::Mapping>(std::make_unique<SimMapping>(inode_, offset, size));

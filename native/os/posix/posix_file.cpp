@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "os/posix/error.h"
+#include "os/process.h"
 
 namespace jvdb::os::posix {
 namespace {
@@ -35,8 +36,7 @@ class PosixMapping final : public Mapping {
 
  private:
   void hint_pages(std::size_t offset, std::size_t size, int hint) noexcept {
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t from = offset / page * page;
+    const std::size_t from = offset / page_size() * page_size();
     ::madvise(static_cast<std::byte*>(address_) + from, size + (offset - from), hint);
   }
 
@@ -54,6 +54,9 @@ auto uninterrupted(Call call) noexcept {
 }  // namespace
 
 PosixFile::~PosixFile() {
+  // A child of fork() that lives on shares the lock, and closing alone would leave it to it. The
+  // child must not give the parent's back.
+  if (locked_by_ == process_generation()) (void)::flock(descriptor_, LOCK_UN);
   ::close(descriptor_);
 }
 
@@ -185,17 +188,37 @@ void PosixFile::drop_cache(std::uint64_t offset, std::uint64_t size) noexcept {
 #endif
 }
 
-Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t offset, std::size_t size) const {
-  void* address =
-      ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, static_cast<off_t>(offset));
+Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t offset, std::size_t size,
+                                                Sharing sharing) const {
+  const bool own = sharing == Sharing::copy_on_write;
+  // No swap is set aside for what may never be written.
+  void* address = ::mmap(nullptr, size, own ? PROT_READ | PROT_WRITE : PROT_READ,
+                         own ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, descriptor_,
+                         static_cast<off_t>(offset));
   if (address == MAP_FAILED) return error(errno, text("map ", size, " bytes of"), path_);
+#if defined(__linux__)
+  // A child of fork() has no business with it, and would keep a removed file's space.
+  if (!own) (void)::madvise(address, size, MADV_DONTFORK);
+#endif
   return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(address, size));
 }
 
 Result<bool> PosixFile::try_lock() {
-  if (uninterrupted([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0) return true;
+  if (uninterrupted([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0) {
+    locked_by_ = process_generation();
+    return true;
+  }
   if (errno == EWOULDBLOCK) return false;
   return error(errno, "lock", path_);
 }
 
 }  // namespace jvdb::os::posix
+
+namespace jvdb::os {
+
+std::size_t page_size() noexcept {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+}  // namespace jvdb::os

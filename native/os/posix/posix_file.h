@@ -1,8 +1,10 @@
 // A file of a POSIX system: positioned reads and writes, fdatasync, flock, shared mappings.
-// Threads: as os::File says; the object itself never changes after it is made.
+// Threads: as os::File says; but for the lock, the object never changes after it is made.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -27,7 +29,8 @@ class PosixFile final : public File {
   Status sync() override;
   void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept override;
   void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override;
-  Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size) const override;
+  Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,
+                                       Sharing sharing) const override;
   Result<bool> try_lock() override;
 
  private:
@@ -35,6 +38,8 @@ class PosixFile final : public File {
 
   int descriptor_;
   std::string path_;
+  // The generation of the process that took the lock.
+  std::optional<std::uint32_t> locked_by_;
 };
 
 }  // namespace jvdb::os::posix
