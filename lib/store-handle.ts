@@ -21,6 +21,9 @@ export class Opened {
 /** Names the handle in a store: no name that a class made of ours could use for its own. */
 export const HANDLE: unique symbol = Symbol('handle');
 
+// A property that can't be cloned: postMessage() and structuredClone() say its text.
+const OWN_THREAD = Symbol('a store belongs to the thread that opened it; open its filePath in the other one too');
+
 /**
  * Opens, or creates where a dimension is given, on this thread.
  *
@@ -63,6 +66,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
     const opened = options instanceof Opened ? options : openSync(filePath, dimension, options);
     const { handle } = opened;
     Object.defineProperty(this, HANDLE, { value: handle });
+    Object.defineProperty(this, 'thread', { value: OWN_THREAD, enumerable: true });
     lookAfter(this, handle);
     const [hasDimension, metric, idType] = native.facts(handle);
     this.dimension = hasDimension;

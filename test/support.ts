@@ -90,7 +90,11 @@ export function ended(child: ChildProcess): Promise<Ended> {
 
 /** Runs a piece of JavaScript in a process of its own; `jvdb` is required for it. */
 export function runScript(script: string, ...args: string[]): Promise<Ended> {
-  return ended(
-    startNode(['-e', `const { MemoryMappedVectorStore, JvdbError } = require('jvdb');\n${script}`, ...args]),
-  );
+  return runScriptWith([], script, ...args);
+}
+
+/** runScript, with flags for Node. */
+export function runScriptWith(flags: readonly string[], script: string, ...args: string[]): Promise<Ended> {
+  const code = `const { MemoryMappedVectorStore, JvdbError } = require('jvdb');\n${script}`;
+  return ended(startNode([...flags, '-e', code, ...args]));
 }

@@ -3,52 +3,16 @@
  * exact, and at most the one operation that was under way besides. JVDB_KILLS sets how many times,
  * JVDB_SEED the histories.
  */
-import { once } from 'node:events';
-import path from 'node:path';
 import { MemoryMappedVectorStore } from '../../lib/index.js';
-import { Directory, startNode } from '../support.js';
+import { Directory } from '../support.js';
 import { applyToModel, operation, type Model } from './operations.cjs';
+import { historyOf, killOnce } from './writer-process.js';
 
 const KILLS = Number(process.env['JVDB_KILLS'] ?? 300);
 const KILLS_A_FILE = 15;
 const FIRST_SEED = Number(process.env['JVDB_SEED'] ?? Date.now() % 1e6);
 
 const directory = new Directory();
-
-/** Runs the writer from an operation on; kills it; resolves with the last one it acknowledged. */
-async function killOnce(
-  file: string,
-  seed: number,
-  dimension: number,
-  first: number,
-  random: () => number,
-): Promise<number> {
-  const flushEvery = seed % 3 === 0 ? 10 : 0;
-  const child = startNode([
-    path.join(__dirname, 'writer.cjs'),
-    file,
-    ...[seed, dimension, first, flushEvery].map(String),
-  ]);
-  let acknowledged = first - 1;
-  let text = '';
-  child.stderr!.on('data', (chunk: Buffer) => {
-    throw new Error(chunk.toString());
-  });
-  // Most kills come in mid-stream, some in the first operations after opening.
-  const until = first + Math.floor(random() ** 2 * 400);
-  let delay: NodeJS.Timeout | undefined;
-  child.stdout!.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-    const lines = text.split('\n');
-    text = lines.pop()!;
-    if (lines.length > 0) acknowledged = Number(lines.at(-1));
-    if (acknowledged >= until) delay ??= setTimeout(() => child.kill('SIGKILL'), random() * 3);
-  });
-  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
-  clearTimeout(delay);
-  expect(signal).toBe('SIGKILL');
-  return acknowledged;
-}
 
 function expectEqual(store: MemoryMappedVectorStore, model: Model): void {
   expect(store.vectorCount).toBe(model.size);
@@ -62,15 +26,13 @@ function expectEqual(store: MemoryMappedVectorStore, model: Model): void {
 }
 
 async function killAgainAndAgain(seed: number, kills: number): Promise<void> {
-  const file = directory.file();
-  const dimension = [3, 16, 100][seed % 3]!;
-  let state = seed + 1;
-  const random = (): number => (state = (state * 48271) % 2147483647) / 2147483647;
+  const history = historyOf(directory.file(), seed);
+  const { file, dimension } = history;
   const model: Model = new Map();
   let lsn = 0;
   let next = 0;
   for (let kill = 0; kill < kills; kill++) {
-    const acknowledged = await killOnce(file, seed, dimension, next, random);
+    const acknowledged = await killOnce(history, next);
     using store = MemoryMappedVectorStore.open(file);
     for (; next <= acknowledged; next++) lsn += applyToModel(model, operation(seed, next, dimension));
     // The operation under way may have happened as well: then, as a whole.
