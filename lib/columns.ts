@@ -8,7 +8,7 @@ import type { Change, VectorId, VectorRecord } from './types.js';
  *
  * @param columns - as the addon gives them
  * @param dimension - of the vectors
- * @yields a record with a vector of its own
+ * @yields {VectorRecord} with a vector of its own
  */
 export function* recordsOf<M extends object, I extends VectorId>(
   columns: EntryColumns,
@@ -38,7 +38,7 @@ function recordOf<M extends object, I extends VectorId>(
  *
  * @param columns - as the addon gives them
  * @param dimension - of the vectors
- * @yields a change
+ * @yields {Change} in order
  */
 export function* changesOf<M extends object, I extends VectorId>(
   columns: ChangeColumns,

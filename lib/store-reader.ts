@@ -20,15 +20,7 @@ import {
   type HitColumns,
 } from './native.js';
 import { HANDLE, StoreHandle } from './store-handle.js';
-import type {
-  Change,
-  ChangesOptions,
-  SearchHit,
-  SearchOptions,
-  VectorId,
-  VectorInput,
-  VectorRecord,
-} from './types.js';
+import type { Change, ChangesOptions, SearchHit, SearchOptions, VectorId, VectorInput, VectorRecord } from './types.js';
 
 /**
  * What a store can be asked: by id, one after the other, by likeness.
@@ -189,7 +181,10 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<M, I>> {
     const { sinceLsn, signal } = guard(() => changesOptions(options));
     signal?.throwIfAborted();
-    const changes = this.#changes(guard(() => native.changeCursor(this[HANDLE], sinceLsn)), signal);
+    const changes = this.#changes(
+      guard(() => native.changeCursor(this[HANDLE], sinceLsn)),
+      signal,
+    );
     void changes.next(); // as in ids()
     return changes;
   }

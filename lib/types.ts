@@ -92,8 +92,7 @@ export interface DeleteChange<I extends VectorId = VectorId> {
 
 /** One change to a store. */
 export type Change<M extends object = Record<string, unknown>, I extends VectorId = VectorId> =
-  | PutChange<M, I>
-  | DeleteChange<I>;
+  PutChange<M, I> | DeleteChange<I>;
 
 /** Options of `changes`. */
 export interface ChangesOptions {

@@ -144,8 +144,8 @@ void define_lifecycle_functions(Napi::Env env, Napi::Object exports) {
   define(env, exports,
          std::array{Function{"open", entry<open>}, Function{"openAsync", entry<open_async>},
                     Function{"flush", entry<flush>}, Function{"flushAsync", entry<flush_async>},
-                    Function{"refresh", entry<refresh>},
-                    Function{"close", entry<close>}, Function{"closeAsync", entry<close_async>},
+                    Function{"refresh", entry<refresh>}, Function{"close", entry<close>},
+                    Function{"closeAsync", entry<close_async>},
                     Function{"flushAll", entry<flush_all>}});
 }
 

@@ -36,13 +36,13 @@ void Changes::seek(std::uint64_t since_lsn) {
   enter(after == extents.begin() ? 0 : static_cast<std::size_t>(after - extents.begin()) - 1);
   const Extent& extent = *extents[extent_];
   const Record* records = extent.records();
-  const Record* first =
-      std::partition_point(records, records + records_,
-                           [&](const Record& record) { return record.lsn <= since_lsn; });
+  const Record* first = std::partition_point(
+      records, records + records_, [&](const Record& record) { return record.lsn <= since_lsn; });
   record_ = static_cast<std::uint32_t>(first - records);
   const std::uint32_t* of_slots = extent.slots.record.data();
   const std::uint32_t used = snapshot_->run(extent_).count;
-  slot_ = static_cast<std::uint32_t>(std::lower_bound(of_slots, of_slots + used, record_) - of_slots);
+  slot_ =
+      static_cast<std::uint32_t>(std::lower_bound(of_slots, of_slots + used, record_) - of_slots);
 }
 
 // The extents that a compaction wrote hold exactly its records; the others are followed without a
@@ -60,13 +60,12 @@ void Changes::enter(std::size_t index) noexcept {
     records_ = extent.geometry().counts.records;
     return;
   }
-  const std::uint64_t end_lsn = index + 1 < extents.size()
-                                    ? std::min(extents[index + 1]->base_lsn() - 1,
-                                               snapshot_->point().lsn)
-                                    : snapshot_->point().lsn;
-  records_ = end_lsn < extent.base_lsn()
-                 ? 0
-                 : static_cast<std::uint32_t>(end_lsn - extent.base_lsn() + 1);
+  const std::uint64_t end_lsn =
+      index + 1 < extents.size()
+          ? std::min(extents[index + 1]->base_lsn() - 1, snapshot_->point().lsn)
+          : snapshot_->point().lsn;
+  records_ =
+      end_lsn < extent.base_lsn() ? 0 : static_cast<std::uint32_t>(end_lsn - extent.base_lsn() + 1);
 }
 
 Result<bool> Changes::next(Change& out) {
@@ -83,7 +82,8 @@ Result<bool> Changes::read(Change& out) {
   out = Change{};
   out.put = slot_ < snapshot_->run(extent_).count && extent.slots.record[slot_] == record_;
   if (out.put) {
-    auto entry = read_entry({&extent, slot_}, snapshot_->checker(), Checker::vector | Checker::heap);
+    auto entry =
+        read_entry({&extent, slot_}, snapshot_->checker(), Checker::vector | Checker::heap);
     if (!entry) return entry.status();
     out.entry = *entry;
     ++slot_;

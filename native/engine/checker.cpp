@@ -66,8 +66,8 @@ Status Checker::check_removal(const Extent& extent, std::uint32_t index, std::ui
   const Doubt now = doubt();
   const format::Record& record = extent.record(index);
   // Behind the last trusted put there may be trusted removals.
-  const bool doubted = now.covers(extent, slot) &&
-                       record.lsn > trusted_lsn_.load(std::memory_order_relaxed);
+  const bool doubted =
+      now.covers(extent, slot) && record.lsn > trusted_lsn_.load(std::memory_order_relaxed);
   if (record.record_crc != format::crc_of(record) || (doubted && record.epoch != now.epoch)) {
     return damaged(extent, index, doubted, "what is known");
   }

@@ -6,6 +6,7 @@
 // Arguments: file, seed, dimension.
 const { createInterface } = require('node:readline');
 const assert = require('node:assert');
+const { setImmediate } = require('node:timers/promises');
 const { MemoryMappedVectorStore } = require('jvdb');
 const { operation, applyToModel } = require('./operations.cjs');
 
@@ -75,7 +76,7 @@ async function main() {
     await follow(store);
     if (least >= 0) assert(lsn >= lsnAfter(least), `LSN ${lsn} though operation ${least} was acknowledged`);
     if (last) break;
-    await new Promise((resolve) => setImmediate(resolve));
+    await setImmediate();
   }
   console.log(JSON.stringify(done));
 }
