@@ -1,7 +1,8 @@
 /** Reading one vector by id beside JavaScript's own copies, by benchmark.js. */
+import { setImmediate } from 'node:timers/promises';
 import Benchmark from 'benchmark';
 import { MemoryMappedVectorStore } from '../lib/index.js';
-import { median, randomVectors, Scratch, shown, table } from './measure.js';
+import { median, milliseconds, randomVectors, Scratch, shown, table } from './measure.js';
 
 const COUNT = 100_000;
 const DIMENSION = 768;
@@ -15,8 +16,28 @@ function nanoseconds(cases: Record<string, () => unknown>): Record<string, numbe
   return Object.fromEntries(all.map(({ name, stats }) => [name ?? '', median(stats?.sample ?? []) * 1e9]));
 }
 
+/**
+ * Microseconds for a view: of the call alone, and with its end. Views end in the event loop, so they are
+ * made some at a time.
+ */
+async function viewing(store: MemoryMappedVectorStore, next: () => number): Promise<[call: number, all: number]> {
+  const some = 5000;
+  const rounds = 100;
+  const calls: number[] = [];
+  const began = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    calls.push(
+      milliseconds(() => {
+        for (let i = 0; i < some; i++) store.viewVector(next());
+      }) / some,
+    );
+    await setImmediate();
+  }
+  return [median(calls) * 1000, ((performance.now() - began) / rounds / some) * 1000];
+}
+
 /** Runs the benches of this file. */
-export function run(): void {
+export async function run(): Promise<void> {
   using scratch = new Scratch();
   const matrix = randomVectors(COUNT, DIMENSION);
   using store = new MemoryMappedVectorStore(scratch.file('read.jvdb'), DIMENSION);
@@ -52,6 +73,7 @@ export function run(): void {
     has: () => store.has(next()),
     search: () => store.searchSync(query),
   });
+  const [view, viewAndEnd] = await viewing(store, next);
   const line = (ours: string, theirs: string): string[] => [
     ours,
     `${shown(ns[ours] ?? NaN)} ns`,
@@ -65,6 +87,7 @@ export function run(): void {
     [
       line('retrieveVector', 'matrix.slice'),
       line('readVector', 'out.set'),
+      ['viewVector (with its end)', `${shown(view * 1000)} ns (${shown(viewAndEnd * 1000)})`, '', '', ''],
       ['readVectors of 100, each', `${shown((ns['readVectors of 100'] ?? NaN) / 100)} ns`, '', '', ''],
       ['has', `${shown(ns['has'] ?? NaN)} ns`, '', '', ''],
       ['searchSync, all of them, top 10', `${shown((ns['search'] ?? NaN) / 1e6)} ms`, '', '', ''],

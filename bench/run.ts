@@ -1,10 +1,12 @@
-/** npm run bench [-- name …]: runs the benches and prints their tables. Names: insert, read, open. */
+/** npm run bench [-- name …]: runs the benches and prints their tables. Names: insert, durable, read, open, follow. */
+import { run as durable } from './durable.js';
+import { run as follow } from './follow.js';
 import { run as insert } from './insert.js';
 import { machine } from './measure.js';
 import { run as open } from './open.js';
 import { run as read } from './read.js';
 
-const benches: Record<string, () => void | Promise<void>> = { insert, read, open };
+const benches: Record<string, () => void | Promise<void>> = { insert, durable, read, open, follow };
 
 async function main(): Promise<void> {
   const names = process.argv.slice(2);

@@ -1,7 +1,9 @@
 // The machine's own limit beside the store: the same bytes at the same places, written by nothing
-// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single).
+// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single: the mean,
+// durable: the median of operations that are synced one by one).
 //   jvdb_bare bulk FILE COUNT DIMENSION ROUNDS
 //   jvdb_bare single FILE COUNT DIMENSION HEAP_BYTES
+//   jvdb_bare durable FILE COUNT DIMENSION HEAP_BYTES
 // Threads: one.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -75,26 +77,68 @@ double bulk(const char* path, std::size_t count, std::size_t dimension, bool res
   return seconds;
 }
 
-double single(const char* path, std::size_t count, std::size_t dimension, std::size_t heap) {
-  const Parts parts(count, dimension, heap);
-  const std::vector<char> bytes(std::max(parts.vector, std::size_t{4096}), 'x');
-  const int file = create(path);
-  if (::posix_fallocate(file, 0, static_cast<off_t>(parts.end)) != 0) fail("fallocate");
-  const auto put = [&](std::size_t at, std::size_t size) {
-    if (::pwrite(file, bytes.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size))
-      fail("pwrite");
-  };
-  const auto began = Clock::now();
-  for (std::size_t i = 0; i < count; ++i) {
-    put(parts.vectors_at + i * parts.vector, parts.vector);
-    put(parts.codes_at + i * parts.code, parts.code);
-    if (heap > 0) put(parts.heap_at + i * heap, heap);
-    put(parts.records_at + i * kRecordBytes, kRecordBytes);
+// What a store writes for one vector, at the places it writes it to.
+class Operations {
+ public:
+  Operations(const char* path, std::size_t count, std::size_t dimension, std::size_t heap)
+      : parts_(count, dimension, heap),
+        heap_(heap),
+        bytes_(std::max(parts_.vector, std::size_t{4096}), 'x'),
+        path_(path),
+        file_(create(path)) {
+    if (::posix_fallocate(file_, 0, static_cast<off_t>(parts_.end)) != 0) fail("fallocate");
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  ::close(file);
-  ::unlink(path);
-  return seconds / static_cast<double>(count) * 1e9;
+  ~Operations() {
+    ::close(file_);
+    ::unlink(path_);
+  }
+  Operations(const Operations&) = delete;
+  Operations& operator=(const Operations&) = delete;
+
+  void write(std::size_t i) const {
+    put(parts_.vectors_at + i * parts_.vector, parts_.vector);
+    put(parts_.codes_at + i * parts_.code, parts_.code);
+    if (heap_ > 0) put(parts_.heap_at + i * heap_, heap_);
+    put(parts_.records_at + i * kRecordBytes, kRecordBytes);
+  }
+  void sync() const {
+    if (::fdatasync(file_) != 0) fail("fdatasync");
+  }
+
+ private:
+  void put(std::size_t at, std::size_t size) const {
+    if (::pwrite(file_, bytes_.data(), size, static_cast<off_t>(at)) != static_cast<ssize_t>(size))
+      fail("pwrite");
+  }
+  const Parts parts_;
+  const std::size_t heap_;
+  const std::vector<char> bytes_;
+  const char* path_;
+  const int file_;
+};
+
+double nanoseconds_since(Clock::time_point began) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - began).count();
+}
+
+double single(const Operations& operations, std::size_t count) {
+  const auto began = Clock::now();
+  for (std::size_t i = 0; i < count; ++i) operations.write(i);
+  return nanoseconds_since(began) / static_cast<double>(count);
+}
+
+double durable(const Operations& operations, std::size_t count) {
+  std::vector<double> spent(count);
+  operations.sync();  // what reserving changed
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto began = Clock::now();
+    operations.write(i);
+    operations.sync();
+    spent[i] = nanoseconds_since(began);
+  }
+  std::nth_element(spent.begin(), spent.begin() + static_cast<std::ptrdiff_t>(count / 2),
+                   spent.end());
+  return spent[count / 2];
 }
 
 }  // namespace
@@ -110,7 +154,9 @@ int main(int argc, char** argv) {
                   bulk(argv[2], number(3), number(4), true));
     }
   } else {
-    std::printf("%.1f\n", single(argv[2], number(3), number(4), number(5)));
+    const Operations operations(argv[2], number(3), number(4), number(5));
+    std::printf("%.1f\n", mode == "durable" ? durable(operations, number(3))
+                                            : single(operations, number(3)));
   }
   return 0;
 }
