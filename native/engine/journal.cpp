@@ -144,6 +144,11 @@ Status Journal::begin_epoch_locked() {
   }
   if (Status status = write_superblock(next, tail); !status) return status;
   if (Status status = sync_locked(); !status) return status;
+  if (protocol_.epoch_in_both) {
+    // Else damage to the one copy would leave the old epoch, and this one's records not count.
+    // Without a sync of its own: until the next one, the first copy is on the disk.
+    if (Status status = write_superblock(block_, tail); !status) return status;
+  }
   durable_time_us_.store(block_.durable_time_us);
   epoch_ = block_.epoch;
   return {};

@@ -11,6 +11,7 @@ struct Protocol {
   bool epoch_at_open = true;              // rule 4
   bool epoch_after_failed_append = true;  // rule 4
   bool two_superblocks = true;            // rule 5
+  bool epoch_in_both = true;              // rule 5
   bool superblock_after_sync = true;      // rule 6
   bool tail_before_sync = true;           // rule 6
   bool sync_in_recovery = true;           // rule 7

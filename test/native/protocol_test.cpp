@@ -167,6 +167,71 @@ const Test kSameSuperblock(
       expect(opens_with(disk, {{1, 1}, {2, 2}, {3, 3}}));
     });
 
+// Whether all of `expected` is there with either superblock damaged.
+bool survives_damage(Disk& disk, const std::map<std::uint64_t, std::uint64_t>& expected) {
+  const std::vector<std::byte> whole = disk.files.bytes(kPath);
+  for (const std::uint64_t offset : format::kSuperblockOffsets) {
+    disk.files.damage(kPath, offset, whole[offset] ^ std::byte{1});
+    const bool there = opens_with(disk, expected);
+    disk.files.damage(kPath, offset, whole[offset]);
+    if (!there) return false;
+  }
+  return true;
+}
+
+const Test kDamagedSuperblock(
+    "protocol_test", "rule 5: a damaged superblock loses nothing of the epoch it began", [] {
+      const std::function<bool(Disk&)> histories[] = {
+          [](Disk& disk) {  // a new file's first epoch
+            disk.put(*disk.open(), 1, 1);
+            return survives_damage(disk, {{1, 1}});
+          },
+          [](Disk& disk) {  // a later one
+            {
+              const auto store = disk.open();
+              disk.put(*store, 1, 1);
+              expect_ok(store->close());
+            }
+            disk.put(*disk.open(), 2, 2);
+            return survives_damage(disk, {{1, 1}, {2, 2}});
+          },
+          [](Disk& disk) {  // after a failed append
+            const auto store = disk.open();
+            disk.put(*store, 1, 1);
+            expect_ok(store->flush());
+            disk.files.hooks().cut_write = [](std::uint64_t offset, std::size_t) {
+              return offset == record_at(2) ? std::optional<std::size_t>(50) : std::nullopt;
+            };
+            expect_code(store->append(Group(disk.ids).put(2, vector_for(2))).status(), Code::io);
+            disk.files.hooks().cut_write = nullptr;
+            disk.put(*store, 3, 3);
+            return survives_damage(disk, {{1, 1}, {3, 3}});
+          },
+      };
+      for (const auto& history : histories) expect_rule(&Protocol::epoch_in_both, history);
+    });
+
+const Test kSecondSuperblock(
+    "protocol_test", "rule 5: the second superblock of an epoch may fail, but not unnoticed", [] {
+      Disk disk{Protocol()};
+      {
+        const auto store = disk.open();
+        std::vector<std::uint64_t> written;
+        disk.files.hooks().cut_write = [&](std::uint64_t offset,
+                                           std::size_t) -> std::optional<std::size_t> {
+          if (offset >= format::kHeadCopyOffset) return std::nullopt;
+          written.push_back(offset);
+          // The one that was found is written again, then the epoch's, then its second copy.
+          return written.size() == 3 ? std::optional<std::size_t>(40) : std::nullopt;
+        };
+        expect_code(store->append(Group(disk.ids).put(1, vector_for(1))).status(), Code::io);
+        disk.files.hooks().cut_write = nullptr;
+        expect(written == std::vector<std::uint64_t>{4096, 8192, 4096});
+        expect_code(store->append(Group(disk.ids).put(2, vector_for(2))).status(), Code::io);
+      }
+      expect(opens_with(disk, {}));
+    });
+
 const Test kCommit("protocol_test", "rule 6: a commit needs no superblock", [] {
   Disk disk{Protocol()};
   {
