@@ -62,6 +62,11 @@ Status Journal::sync_locked() noexcept {
 
 // Overwrites the older of the two; the newer one stays whole whatever happens.
 Status Journal::write_superblock(format::Superblock next, const Tail& tail) {
+  // Only a forged file is there yet; the next one would be refused when it is read.
+  if (next.generation >= format::kMaxGeneration) {
+    return {Code::no_space, text(file_.path(), " takes at most 2^63-1 superblocks, and this was ",
+                                 "the last: copy its entries into a new file")};
+  }
   ++next.generation;
   next.durable_lsn = tail.lsn;
   next.extent_count = tail.extent_count;

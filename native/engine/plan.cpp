@@ -213,6 +213,11 @@ Status Plan::place(const WritePosition& from) {
     return {Code::no_space, text("a database takes at most 2^53-1 changes; this one is at LSN ",
                                  from.lsn, ": copy its entries into a new file")};
   }
+  if (end_.timestamp_us > format::kMaxTimestampUs) {
+    return {Code::no_space, text("the last change is dated ", from.timestamp_us,
+                                 " microseconds after 1970, and times rise up to 2^63-1: copy the "
+                                 "entries into a new file")};
+  }
   if (next_slot_ < catalog_.slot_end() || next_slot_ == kNoSlot) {
     return {Code::no_space,
             "a database has at most 2^32-2 slots, used or deleted; this one is full"};

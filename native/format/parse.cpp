@@ -157,6 +157,18 @@ Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
   return {};
 }
 
+// What the header tells other readers, which may read no more than it.
+Status check_first_places(const os::File& file, const ParsedFile& parsed) {
+  const ExtentGeometry& first = parsed.extents.front().geometry;
+  const FileHeader& header = parsed.head.header;
+  if (header.index_offset == first.records_offset() && header.data_offset == first.vectors_offset) {
+    return {};
+  }
+  return corrupt(file,
+                 "its header names other places for the first records and vectors than the "
+                 "first extent has");
+}
+
 }  // namespace
 
 Result<Superblock> read_superblock(const os::File& file, const ParseOptions& options) {
@@ -186,6 +198,7 @@ Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options)
   if (Status status = read_schema(file, out); !status) return status;
   if (Status status = take_superblock(file, options, out); !status) return status;
   if (Status status = read_extents(file, out, options.check_extent_epoch); !status) return status;
+  if (Status status = check_first_places(file, out); !status) return status;
   return out;
 }
 

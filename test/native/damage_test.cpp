@@ -119,6 +119,7 @@ class Inspection {
     };
     if (std::any_of(state_.in_order.begin(), state_.in_order.end(), seen)) {
       expect_corrupt(hits.status(), "search");
+      expect_corrupt(search_all(store_, false).status(), "search without vectors");
       return;
     }
     if (!hits) wrong("search", hits.status());
@@ -184,7 +185,7 @@ void expect_goes_on(const std::vector<std::byte>& bytes, const Recorded& file, O
     expect_equal(take(store->append(group)).lsn, added.lsn);
     if (auto hits = search_all(*store)) state.hits = std::move(*hits);
   }
-  Recorded expected{file.schema, {}, {}, {}, file.texts};
+  Recorded expected{file.schema, {}, {}, {}, file.texts, 0};
   expected.states[outcome.lsn] = std::move(state);
   const auto store = open(disk, Recorder::kPath);
   Inspection(*store, expected, outcome).run();
@@ -200,6 +201,7 @@ class Damage {
         parsed_(take(format::parse_file(*image_.open()))),
         map_(file_, parsed_) {
     expect_equal(parsed_.extents.size(), 2U);
+    expect_equal(parsed_.superblock.durable_lsn, file_.durable_lsn);
   }
 
   std::uint64_t flip_all() {

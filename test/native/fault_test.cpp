@@ -1,33 +1,9 @@
 // Every allocation fails in turn, alone and beside a failing write, sync or reservation: whatever
 // the engine was doing, what it acknowledged is there, and what it called durable survives a power
 // cut.
-#include <cstdlib>
-#include <new>
-
+#include "allocations.h"
 #include "check.h"
 #include "store_fixture.h"
-
-namespace {
-
-thread_local bool armed = false;
-thread_local std::int64_t allocations_left = 0;  // before the one that fails
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (armed && allocations_left-- == 0) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace jvdb::test {
 namespace {
@@ -42,8 +18,8 @@ constexpr std::uint32_t kSlots = 4;  // of the first extent
 // an error is the engine's own, and may.
 class Kernel {
  public:
-  Kernel() noexcept : was_(std::exchange(armed, false)) {}
-  ~Kernel() { armed = was_; }
+  Kernel() noexcept : was_(std::exchange(Allocations::here.fail, false)) {}
+  ~Kernel() { Allocations::here.fail = was_; }
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
@@ -118,7 +94,7 @@ class Story {
 
   // Whether the n-th allocation was reached.
   bool run(std::int64_t nth) {
-    allocations_left = nth;
+    Allocations::here.left = nth;
     const std::string metadata(300, ' ');
     if (trouble_ == Trouble::reservation) files_.set_free_bytes(70000);
     const std::uint64_t allocated = take(store_->stats()).allocated_bytes;
@@ -138,7 +114,7 @@ class Story {
     files_.hooks() = {};
     append(Group(ids_).remove(2));  // in the first extent if the group failed
     flush();
-    const bool reached = allocations_left < 0;
+    const bool reached = Allocations::here.left < 0;
     check();
     return reached;
   }
@@ -166,9 +142,9 @@ class Story {
 
   template <typename Call>
   auto armed_call(Call&& call) {
-    armed = true;
+    Allocations::here.fail = true;
     auto result = call();  // a failure, never an exception
-    armed = false;
+    Allocations::here.fail = false;
     return result;
   }
 
@@ -224,7 +200,7 @@ const Test kAllocations("fault_test", "every allocation may fail", [] {
     try {
       while (Story(trouble).run(nth)) ++nth;
     } catch (const Failure& failure) {
-      armed = false;
+      Allocations::here.fail = false;
       fail(std::string(failure.what()) + "; allocation " + std::to_string(nth) + " of trouble " +
            std::to_string(static_cast<int>(trouble)));
     }
@@ -240,16 +216,16 @@ const Test kHelper("fault_test", "a failed allocation beside the encoding thread
     SimFileSystem files;
     expect_ok(engine::create_file(files, kPath, schema_of(768), 2000));
     const auto store = open_faulty(files);
-    allocations_left = nth;
-    armed = true;
+    Allocations::here.left = nth;
+    Allocations::here.fail = true;
     const auto appended = store->append(group);
-    armed = false;
+    Allocations::here.fail = false;
     expect_equal(store->live(), appended ? 2000U : 0U);
     if (!appended) continue;
     for (std::uint64_t id = 0; id < 2000; id += 7) {
       expect(get(*store, {id, {}}) == Stored{vector_of(768, id), ""});
     }
-    if (allocations_left >= 0) break;
+    if (Allocations::here.left >= 0) break;
   }
 });
 

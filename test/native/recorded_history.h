@@ -39,10 +39,11 @@ struct State {
   std::vector<engine::Hit> hits;  // of all, with metadata and vectors
 };
 
-inline Result<std::vector<engine::Hit>> search_all(const engine::Store& store) {
+inline Result<std::vector<engine::Hit>> search_all(const engine::Store& store,
+                                                   bool vectors = true) {
   engine::SearchOptions options;
   options.top_k = 2 * kIds;
-  options.vectors = true;
+  options.vectors = vectors;
   const std::atomic<bool> go_on{false};
   return store.search(vector_of(store.schema().dimension, 1000), options, go_on);
 }
@@ -53,6 +54,7 @@ struct Recorded {
   std::map<std::uint64_t, State> states;       // by the last LSN of a group
   std::map<std::uint64_t, std::uint64_t> ids;  // by LSN
   std::array<std::string, kIds> texts;
+  std::uint64_t durable_lsn = 0;  // as the newest superblock says
   engine::Id id(std::uint64_t number) const {
     if (schema.id_type == format::IdType::int64) return {number, {}};
     return {0, texts[number - 1]};
@@ -68,7 +70,7 @@ struct Recorded {
 class Recorder {
  public:
   Recorder(const format::Schema& schema, bool metadata)
-      : metadata_(metadata), ids_(schema.id_type), out_{schema, {}, {}, {}, {}} {
+      : metadata_(metadata), ids_(schema.id_type), out_{schema, {}, {}, {}, {}, 0} {
     for (std::uint64_t id = 1; id <= kIds; ++id) out_.texts[id - 1] = text_of(id);
     expect_ok(engine::create_file(disk_, kPath, schema, kFirstSlots));
     open();
@@ -78,10 +80,20 @@ class Recorder {
   static constexpr char kPath[] = "db.jvdb";
   static constexpr std::uint32_t kFirstSlots = 6;
 
-  void open() { store_ = test::open(disk_, kPath); }
+  // The first change after it makes all before it durable.
+  void open() {
+    store_ = test::open(disk_, kPath);
+    out_.durable_lsn = out_.states.empty() ? 0 : out_.last_lsn();
+  }
   void kill() { store_.reset(); }
-  void flush() { expect_ok(store_->flush()); }
-  void close() { expect_ok(store_->close()); }
+  void flush() {
+    expect_ok(store_->flush());
+    out_.durable_lsn = out_.last_lsn();
+  }
+  void close() {
+    expect_ok(store_->close());
+    out_.durable_lsn = out_.last_lsn();
+  }
 
   struct Change {
     std::uint64_t id;
@@ -114,6 +126,7 @@ class Recorder {
     };
     expect_code(try_append(changes).status(), Code::io);
     disk_.hooks().cut_write = nullptr;
+    out_.durable_lsn = out_.last_lsn();  // a new epoch begins
   }
 
   Recorded finish() {
