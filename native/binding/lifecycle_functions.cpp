@@ -36,7 +36,8 @@ Opening opening_of(const Call& call) {
   Opening out;
   out.path = string_of(call.env(), call[0]);
   if (out.path.find('\0') != std::string::npos)
-    fail(Code::invalid_argument, "a path has no NUL character");
+    fail(Code::invalid_argument,
+         text("a path has no NUL character; one follows ", out.path.c_str()));
   out.request.create = flag(1);
   out.request.read_only = flag(2);
   out.request.dimension = number(3);

@@ -41,10 +41,14 @@ Status check_request(const Store& store, const OpenRequest& request) {
 }
 
 Result<format::Schema> schema_to_create(const std::string& path, const OpenRequest& request) {
-  if (!request.dimension) {
+  if (!request.create || request.read_only || !request.dimension) {
     return Status(
         Code::not_found,
         text(path, " does not exist; create it with new MemoryMappedVectorStore(path, dimension)"));
+  }
+  if (path.ends_with('/')) {
+    return Status(Code::invalid_argument,
+                  text("cannot create ", path, ": it ends in a slash; give the path of a file"));
   }
   format::Schema schema;
   schema.dimension = *request.dimension;
@@ -115,8 +119,7 @@ Result<std::optional<Registry::Handle>> Registry::try_open(const std::string& pa
   const os::Access access = request.read_only ? os::Access::read_only : os::Access::read_write;
   auto file = files_.open(path, access);
   if (!file) {
-    const bool absent = file.status().code() == Code::not_found;
-    if (!absent || !request.create || request.read_only) return file.status();
+    if (file.status().code() != Code::not_found) return file.status();
     auto schema = schema_to_create(path, request);
     if (!schema) return schema.status();
     Status status = create_file(files_, path, *schema, request.initial_capacity);

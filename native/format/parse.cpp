@@ -32,7 +32,8 @@ Status read_head(const os::File& file, ParsedFile& out) {
   Head copy;
   if (out.file_size < kFirstExtentOffset) {
     return {Code::corrupt, text(file.path(), " is not a jvdb file, or was cut short: it has ",
-                                out.file_size, " bytes, a database at least ", kFirstExtentOffset)};
+                                out.file_size, " bytes, a database at least ", kFirstExtentOffset,
+                                "; give another path, or restore a backup")};
   }
   if (Status status = file.read(0, &first, sizeof first); !status) return status;
   out.head = first;
@@ -50,7 +51,9 @@ Status read_head(const os::File& file, ParsedFile& out) {
                                 ", this release reads version ", kVersion)};
   }
   if (first_state == HeadState::foreign && copy_state == HeadState::foreign) {
-    return {Code::corrupt, text(file.path(), " is not a jvdb file: it begins with other bytes")};
+    return {
+        Code::corrupt,
+        text(file.path(), " is not a jvdb file: it begins with other bytes; give another path")};
   }
   return corrupt(file, "neither its header nor the copy of it matches its checksum");
 }

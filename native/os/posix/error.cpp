@@ -25,7 +25,7 @@ Meaning meaning(int number) noexcept {
     case ENFILE:
       return {Code::too_many_open_files, "; close some stores or raise the limit (ulimit -n)"};
     case ENOENT:
-      return {Code::not_found, ""};
+      return {Code::not_found, "; check that its directory exists"};
     case EEXIST:
       return {Code::exists, ""};
     case EISDIR:

@@ -76,6 +76,11 @@ Status check_file_system(int descriptor, const std::string& path) {
   return {};
 }
 
+Status not_a_file(const std::string& path) {
+  return {Code::invalid_argument,
+          text("cannot open ", path, ": it is a pipe, socket or device; give the path of a file")};
+}
+
 std::string parent_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   return parent.empty() ? "." : parent;
@@ -99,14 +104,11 @@ class PosixFileSystem final : public FileSystem {
     // O_NONBLOCK: opening a pipe must fail below, not wait for its other end.
     const int mode = access == Access::read_write ? O_RDWR : O_RDONLY;
     Descriptor descriptor(::open(path.c_str(), mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (descriptor.get() < 0) return error(errno, "open", path);
+    if (descriptor.get() < 0) return errno == ENXIO ? not_a_file(path) : error(errno, "open", path);
     struct ::stat found{};
     if (::fstat(descriptor.get(), &found) != 0) return error(errno, "examine", path);
     if (S_ISDIR(found.st_mode)) return error(EISDIR, "open", path);
-    if (!S_ISREG(found.st_mode)) {
-      return Status(Code::invalid_argument,
-                    text("cannot open ", path, ": it is a pipe, socket or device, not a file"));
-    }
+    if (!S_ISREG(found.st_mode)) return not_a_file(path);
     return finish(descriptor, path);
   }
 
