@@ -25,18 +25,17 @@ struct Region {
   std::uint64_t end;
   const char* what;
   Outcome outcome;
+  bool means_something = true;  // else padding, where one bit of a byte is as good as another
 };
 
 class DamageMap {
  public:
   DamageMap(const Recorded& file, const format::ParsedFile& parsed) : file_(file), parsed_(parsed) {
-    // The zeros of an identity are left to the bytes between: its checksum covers them all the
-    // same.
-    add(0, kHead, "header", whole());
+    add_head(0, "header");
     for (const std::uint64_t offset : format::kSuperblockOffsets) {
       add(offset, sizeof(format::Superblock), "superblock", whole());
     }
-    add(format::kHeadCopyOffset, kHead, "copy of the header", whole());
+    add_head(format::kHeadCopyOffset, "copy of the header");
     for (std::size_t i = 0; i < parsed.extents.size(); ++i) add_extent(i);
     std::sort(regions_.begin(), regions_.end(),
               [](const Region& a, const Region& b) { return a.begin < b.begin; });
@@ -58,9 +57,6 @@ class DamageMap {
   }
 
  private:
-  static constexpr std::uint64_t kHead =
-      offsetof(format::Head, identity) + offsetof(format::Identity, zeros);
-
   static Outcome refused() { return {false, 0, 0, 0}; }
   bool durable(std::uint64_t lsn) const { return lsn <= parsed_.superblock.durable_lsn; }
   Outcome until(std::uint64_t lsn) const { return {true, file_.before(lsn), 0, 0}; }
@@ -71,6 +67,18 @@ class DamageMap {
 
   void add(std::uint64_t begin, std::uint64_t size, const char* what, const Outcome& outcome) {
     if (size > 0) regions_.push_back({begin, begin + size, what, outcome});
+  }
+
+  void add_padding(std::uint64_t begin, std::uint64_t size) {
+    add(begin, size, "padding", whole());
+    if (size > 0) regions_.back().means_something = false;
+  }
+
+  void add_head(std::uint64_t offset, const char* what) {
+    constexpr std::uint64_t zeros =
+        offsetof(format::Head, identity) + offsetof(format::Identity, zeros);
+    add(offset, zeros, what, whole());
+    add_padding(offset + zeros, sizeof(format::Head) - zeros);
   }
 
   void add_extent(std::size_t index) {
@@ -99,6 +107,8 @@ class DamageMap {
     if (format::operation_of(record) != format::Operation::put) return;
     add(record.offset, file_.schema.vector_bytes(), "vector",
         payload_outcome(record, Checker::vector));
+    add_padding(record.offset + file_.schema.vector_bytes(),
+                file_.schema.vector_stride() - file_.schema.vector_bytes());
     const std::uint64_t slot =
         (record.offset - extent.vectors_offset) / file_.schema.vector_stride();
     add(extent.codes_offset + slot * file_.schema.code_stride(), file_.schema.code_stride(), "code",

@@ -1,7 +1,8 @@
 // Small files, each bit of them flipped and each length cut: what opens answers exactly, and what
-// does not is Code::corrupt. By default every bit of what the engine reads and one bit of every
-// eighth other byte is flipped, and opened for writing or reading in turn; JVDB_DAMAGE=all flips
-// every bit of every byte, cuts at every length, and opens both ways.
+// does not is Code::corrupt. By default every bit of what the engine reads is flipped, one bit of
+// each byte of padding and one of every 509th byte that nobody used yet, and the file is opened for
+// writing or reading in turn; JVDB_DAMAGE=all flips every bit of every byte, cuts at every length,
+// and opens both ways.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -209,7 +210,10 @@ class Damage {
     for (const Region& region : map_.regions()) {
       for (; at < region.begin; ++at) flip_unused(at);
       for (; at < region.end; ++at) {
-        for (unsigned bit = 0; bit < 8; ++bit) flip(at, bit, region.what, region.outcome);
+        const bool one = !region.means_something && !all_;
+        for (unsigned bit = one ? at % 8 : 0; bit < 8; bit += one ? 8 : 1) {
+          flip(at, bit, region.what, region.outcome);
+        }
       }
     }
     for (; at < file_.bytes.size(); ++at) flip_unused(at);
@@ -287,7 +291,7 @@ class Damage {
     return after != all.begin() && at <= std::prev(after)->end;
   }
 
-  static constexpr std::uint64_t kSampled = 127;
+  static constexpr std::uint64_t kSampled = 509;
   const bool all_ = all_of_it();
   const Variant& variant_;
   const Recorded& file_;
