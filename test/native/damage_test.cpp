@@ -2,7 +2,8 @@
 // does not is Code::corrupt. By default every bit of what the engine reads is flipped, one bit of
 // each byte of padding and one of every 509th byte that nobody used yet, and the file is opened for
 // writing or reading in turn; JVDB_DAMAGE=all flips every bit of every byte, cuts at every length,
-// and opens both ways.
+// and opens both ways; JVDB_DAMAGE=few flips one bit of each byte, and cuts
+// around sectors.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,9 +23,9 @@ using format::Schema;
 
 constexpr unsigned kAllParts = Checker::vector | Checker::code | Checker::heap;
 
-bool all_of_it() {
+bool setting_is(const char* wanted) {
   const char* value = std::getenv("JVDB_DAMAGE");
-  return value != nullptr && std::strcmp(value, "all") == 0;
+  return value != nullptr && std::strcmp(value, wanted) == 0;
 }
 
 [[noreturn]] void wrong(const std::string& what, const Status& status) {
@@ -210,7 +211,7 @@ class Damage {
     for (const Region& region : map_.regions()) {
       for (; at < region.begin; ++at) flip_unused(at);
       for (; at < region.end; ++at) {
-        const bool one = !region.means_something && !all_;
+        const bool one = few_ || (!region.means_something && !all_);
         for (unsigned bit = one ? at % 8 : 0; bit < 8; bit += one ? 8 : 1) {
           flip(at, bit, region.what, region.outcome);
         }
@@ -241,7 +242,8 @@ class Damage {
 
   std::uint64_t cut_all() {
     for (std::uint64_t size = file_.bytes.size(); size-- > 0;) {
-      if (all_ || size % kSector <= 1 || size % kSector == kSector - 1 || inside_a_region(size)) {
+      if (all_ || size % kSector <= 1 || size % kSector == kSector - 1 ||
+          (!few_ && inside_a_region(size))) {
         cut(size);
       }
     }
@@ -292,7 +294,8 @@ class Damage {
   }
 
   static constexpr std::uint64_t kSampled = 509;
-  const bool all_ = all_of_it();
+  const bool all_ = setting_is("all");
+  const bool few_ = setting_is("few");
   const Variant& variant_;
   const Recorded& file_;
   MemoryImage image_;
