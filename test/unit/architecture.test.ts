@@ -80,6 +80,7 @@ describe('lib', () => {
       'batchStore',
       'batchStoreAsync',
       'capacity',
+      'changes',
       'close',
       'closeAsync',
       'constructor',
@@ -93,6 +94,7 @@ describe('lib', () => {
       'lastLsn',
       'readVector',
       'readVectors',
+      'refresh',
       'retrieveVector',
       'search',
       'searchSync',
@@ -101,6 +103,7 @@ describe('lib', () => {
       'updateMetadata',
       'updateVector',
       'vectorCount',
+      'viewVector',
     ]);
   });
 });
