@@ -29,14 +29,12 @@ const jvdb: Inserts = (scratch, rows) => {
   return Promise.resolve(spent);
 };
 
-interface Sqlite {
-  new (file: string): {
-    pragma(text: string): unknown;
-    prepare(sql: string): { run(...values: unknown[]): void };
-    exec(sql: string): void;
-    close(): void;
-  };
-}
+type Sqlite = new (file: string) => {
+  pragma(text: string): unknown;
+  prepare(sql: string): { run(...values: unknown[]): void };
+  exec(sql: string): void;
+  close(): void;
+};
 
 function sqlite(Database: Sqlite): Inserts {
   return (scratch, rows) => {
@@ -58,11 +56,11 @@ interface Lmdb {
   open(options: object): { putSync(key: number, value: Uint8Array): void; close(): Promise<void> };
 }
 
-function lmdb({ open }: Lmdb): Inserts {
+function lmdb(module: Lmdb): Inserts {
   return async (scratch, rows) => {
     const path = scratch.file('durable-lmdb');
     // With overlapping syncs a put returns before it is durable.
-    const db = open({ path, encoding: 'binary', compression: false, overlappingSync: false });
+    const db = module.open({ path, encoding: 'binary', compression: false, overlappingSync: false });
     const spent = each((i) => {
       db.putSync(i, new Uint8Array(rows[i]?.buffer ?? new ArrayBuffer(0)));
     });
