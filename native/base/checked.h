@@ -18,15 +18,13 @@ class Checked {
       : value_(value) {}  // NOLINT(google-explicit-constructor)
 
   constexpr Checked operator+(Checked other) const noexcept {
-    Checked out(0);
-    out.valid_ =
-        !__builtin_add_overflow(value_, other.value_, &out.value_) && valid_ && other.valid_;
+    Checked out(value_ + other.value_);
+    out.valid_ = out.value_ >= value_ && valid_ && other.valid_;
     return out;
   }
   constexpr Checked operator*(Checked other) const noexcept {
-    Checked out(0);
-    out.valid_ =
-        !__builtin_mul_overflow(value_, other.value_, &out.value_) && valid_ && other.valid_;
+    Checked out(value_ * other.value_);
+    out.valid_ = (value_ == 0 || out.value_ / value_ == other.value_) && valid_ && other.valid_;
     return out;
   }
   constexpr Checked aligned(std::uint64_t unit) const noexcept {

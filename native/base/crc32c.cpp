@@ -7,7 +7,9 @@
 #include <bit>
 #include <cstring>
 
-#if defined(__x86_64__)
+#include "base/cpu.h"
+
+#if defined(JVDB_X86_64)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_acle.h>
@@ -70,8 +72,8 @@ void portable_rows(const unsigned char* at, std::size_t stride, std::size_t size
   for (std::size_t row = 0; row < count; ++row) out[row] = ~portable(at + row * stride, size, ~0U);
 }
 
-#if defined(__x86_64__)
-#define JVDB_CRC_TARGET __attribute__((target("sse4.2,pclmul")))
+#if defined(JVDB_X86_64)
+#define JVDB_CRC_TARGET JVDB_TARGET("sse4.2,pclmul")
 
 // a·b mod P, both with the coefficient of x^0 in the top bit.
 constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b) {
@@ -158,11 +160,11 @@ JVDB_CRC_TARGET void hardware_rows(const unsigned char* at, std::size_t stride, 
 }
 
 bool has_hardware() noexcept {
-  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+  return has_sse42_and_pclmul();
 }
 
 #elif defined(__aarch64__)
-#define JVDB_CRC_TARGET __attribute__((target("+crc")))
+#define JVDB_CRC_TARGET JVDB_TARGET("+crc")
 
 JVDB_CRC_TARGET std::uint32_t hardware(const unsigned char* at, std::size_t size,
                                        std::uint32_t crc) noexcept {
@@ -192,7 +194,7 @@ struct Functions {
 };
 
 const Functions& functions() noexcept {
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(JVDB_X86_64) || defined(__aarch64__)
   static const Functions chosen =
       has_hardware() ? Functions{hardware, hardware_rows} : Functions{portable, portable_rows};
 #else

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/cpu.h"
 #include "base/zeroed_array.h"
 
 namespace jvdb::engine {
@@ -48,9 +49,8 @@ class IdTable {
   }
   void prefetch(std::uint64_t hash) const noexcept {
     const std::size_t group = first_group(hash);
-    __builtin_prefetch(&tags_[group]);
-    __builtin_prefetch(&slots_[group * kGroup]);
-    asm volatile("");  // gcc drops calls of functions that do nothing but fetch
+    jvdb::prefetch(&tags_[group]);
+    jvdb::prefetch(&slots_[group * kGroup]);
   }
 
   // Writer only. insert() needs size() < capacity() and an id that find() doesn't.

@@ -6,9 +6,10 @@
 // a rounding: a product of two floats is exact in float64, a square of a difference is not.
 // Every function carries the target attribute: with a per-file flag the linker may choose an inline
 // function compiled with AVX for everyone, and crash an old processor.
+#include "base/cpu.h"
 #include "simd/kernels.h"
 
-#if defined(__x86_64__)
+#if defined(JVDB_X86_64)
 #include <immintrin.h>
 
 #include <cmath>
@@ -16,7 +17,7 @@
 
 #include "simd/encode.h"
 
-#define JVDB_AVX2 __attribute__((target("avx2,fma")))
+#define JVDB_AVX2 JVDB_TARGET("avx2,fma")
 
 namespace jvdb::simd {
 namespace {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/cpu.h"
 #include "base/text.h"
 #include "simd/kernels.h"
 
@@ -33,8 +34,8 @@ Result<const Kernels*> decide() {
 
 bool supported(const Kernels* level) noexcept {
   if (level == nullptr) return false;
-#if defined(__x86_64__)
-  if (level == avx2()) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if defined(JVDB_X86_64)
+  if (level == avx2()) return has_avx2_and_fma();
 #endif
   return true;
 }

@@ -1,0 +1,41 @@
+// What the compiler is told, and asked, of the processor. Threads: free functions, no state.
+#pragma once
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define JVDB_X86_64
+#endif
+
+// Lets one function use instructions that the rest of the build doesn't. MSVC needs no leave.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define JVDB_TARGET(features)
+#else
+#define JVDB_TARGET(features) __attribute__((target(features)))
+#endif
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
+
+namespace jvdb {
+
+#if defined(JVDB_X86_64)
+// Asked of the processor and, for wide registers, of the operating system that must keep them.
+bool has_sse42_and_pclmul() noexcept;
+bool has_avx2_and_fma() noexcept;
+#endif
+
+// Begins to bring a cache line in.
+inline void prefetch(const void* address) noexcept {
+#if defined(_MSC_VER) && !defined(__clang__)
+#if defined(JVDB_X86_64)
+  _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0);
+#else
+  __prefetch(address);
+#endif
+#else
+  __builtin_prefetch(address);
+  asm volatile("");  // gcc drops calls of functions that do nothing but fetch
+#endif
+}
+
+}  // namespace jvdb
