@@ -2,6 +2,9 @@
 {
   'variables': {
     'jvdb_tests%': 0,
+    'conditions': [
+      ['OS=="win"', {'jvdb_system': 'win32'}, {'jvdb_system': 'posix'}],
+    ],
     'jvdb_flags': ['-std=c++20', '-ffp-contract=off', '-fvisibility=hidden', '-fexceptions', '-O3'],
   },
   'target_defaults': {
@@ -18,11 +21,21 @@
       'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off'],
       'MACOSX_DEPLOYMENT_TARGET': '11.0',
     },
+    'msvs_settings': {
+      'VCCLCompilerTool': {
+        'AdditionalOptions': ['/std:c++20', '/fp:precise', '/utf-8', '/permissive-'],
+        'ExceptionHandling': 1,
+        'RuntimeTypeInfo': 'true',
+      },
+    },
+    'conditions': [
+      ['OS=="win"', {'defines': ['NOMINMAX', 'WIN32_LEAN_AND_MEAN', '_WIN32_WINNT=0x0A00']}],
+    ],
   },
   'targets': [
     {
       'target_name': 'jvdb',
-      'sources': ['<!@(node scripts/sources.js core binding)'],
+      'sources': ['<!@(node scripts/sources.js core <(jvdb_system) binding)'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': [
         'NAPI_VERSION=8',
@@ -37,9 +50,11 @@
         {
           'target_name': 'jvdb_tests',
           'type': 'executable',
-          'sources': ['<!@(node scripts/sources.js core tests)'],
+          'sources': ['<!@(node scripts/sources.js core <(jvdb_system) tests <(jvdb_system)_tests)'],
           'include_dirs': ['test/native'],
-          'libraries': ['-lpthread', '-ldl'],
+          'conditions': [
+            ['OS!="win"', {'libraries': ['-lpthread', '-ldl']}],
+          ],
         },
       ],
     }],

@@ -1,10 +1,7 @@
 #include "sim_inode.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 namespace jvdb::test {
 namespace {
@@ -18,22 +15,13 @@ std::size_t sectors_for(std::size_t size) noexcept {
 
 }  // namespace
 
-SimInode::SimInode(std::uint64_t number) : number_(number) {
-  void* memory = ::mmap(nullptr, kMaxFile, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  cached_ = static_cast<std::byte*>(memory);
-}
-
-SimInode::~SimInode() {
-  ::munmap(cached_, kMaxFile);
-}
+SimInode::SimInode(std::uint64_t number) : number_(number), memory_(kMaxFile) {}
 
 void SimInode::resize(std::size_t new_size) {
   const std::size_t old_size = size();
   add_size(new_size);
   if (new_size >= old_size) return;
-  std::memset(cached_ + new_size, 0, old_size - new_size);
+  std::memset(memory_.data() + new_size, 0, old_size - new_size);
   // What was cut off may come back with the old size, or inside a file that has grown again.
   std::set<std::size_t> cut;
   const std::size_t first = new_size / kSector;
@@ -46,8 +34,8 @@ void SimInode::resize(std::size_t new_size) {
 }
 
 void SimInode::write(std::size_t offset, const std::byte* from, std::size_t size) {
-  std::memcpy(cached_ + offset, from, size);
   add_size(std::max(this->size(), offset + size));
+  std::memcpy(memory_.data() + offset, from, size);
   for (std::size_t sector = offset / kSector; sector * kSector < offset + size; ++sector) {
     add_version(sector);
     lost_.erase(sector);
@@ -83,7 +71,7 @@ std::size_t SimInode::unplaced() const {
 void SimInode::punch(std::size_t offset, std::size_t size) {
   for (std::size_t sector = sectors_for(offset); (sector + 1) * kSector <= offset + size;
        ++sector) {
-    std::memset(cached_ + sector * kSector, 0, kSector);
+    std::memset(memory_.data() + sector * kSector, 0, kSector);
     add_version(sector);
     reserved_.erase(sector);
   }
@@ -131,6 +119,7 @@ std::unique_ptr<SimInode> SimInode::after(const PowerCut& cut) const {
   }
   const std::size_t last = sizes_.size() - 1;
   const std::size_t size = sizes_[cut.size && last > 0 ? std::min(cut.size(last), last) : last];
+  out->memory_.use(size);
   out->sizes_ = {size};
   const std::size_t gone = sectors_for(size);
   out->durable_.erase(out->durable_.lower_bound(gone), out->durable_.end());
@@ -144,12 +133,12 @@ std::unique_ptr<SimInode> SimInode::after(const PowerCut& cut) const {
 }
 
 void SimInode::damage(std::size_t offset, std::byte value) {
-  cached_[offset] = value;
+  memory_.data()[offset] = value;
   durable_[offset / kSector] = current(offset / kSector);
 }
 
 SimInode::Bytes SimInode::current(std::size_t sector) const {
-  return Bytes(cached_ + sector * kSector, cached_ + (sector + 1) * kSector);
+  return Bytes(memory_.data() + sector * kSector, memory_.data() + (sector + 1) * kSector);
 }
 
 SimInode::Bytes SimInode::durable(std::size_t sector) const {
@@ -159,11 +148,13 @@ SimInode::Bytes SimInode::durable(std::size_t sector) const {
 
 void SimInode::show_durable(std::size_t sector) {
   const Bytes bytes = durable(sector);
-  std::memcpy(cached_ + sector * kSector, bytes.data(), kSector);
+  std::memcpy(memory_.data() + sector * kSector, bytes.data(), kSector);
 }
 
 void SimInode::add_size(std::size_t size) {
-  if (size != sizes_.back()) sizes_.push_back(size);
+  if (size == sizes_.back()) return;
+  memory_.use(size);
+  sizes_.push_back(size);
 }
 
 }  // namespace jvdb::test

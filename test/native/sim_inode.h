@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "reserved_memory.h"
+
 namespace jvdb::test {
 
 inline constexpr std::size_t kSector = 512;
@@ -37,12 +39,11 @@ struct PowerCut {
 class SimInode {
  public:
   explicit SimInode(std::uint64_t number);
-  ~SimInode();
   SimInode(const SimInode&) = delete;
   SimInode& operator=(const SimInode&) = delete;
 
   std::uint64_t number() const noexcept { return number_; }
-  std::byte* cached() noexcept { return cached_; }
+  std::byte* cached() noexcept { return memory_.data(); }
   std::size_t size() const noexcept { return sizes_.back(); }
   std::size_t reserved() const noexcept { return reserved_.size() * kSector; }
 
@@ -74,7 +75,7 @@ class SimInode {
   void add_size(std::size_t size);
 
   std::uint64_t number_;
-  std::byte* cached_ = nullptr;
+  ReservedMemory memory_;
   std::map<std::size_t, Bytes> durable_;
   std::map<std::size_t, std::vector<Bytes>> pending_;  // versions since the last sync
   std::vector<std::size_t> sizes_{0};                  // the durable one, and all since then

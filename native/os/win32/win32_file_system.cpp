@@ -1,0 +1,182 @@
+// The file system of Windows. Threads: no state.
+#include <windows.h>
+#include <winioctl.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "base/text.h"
+#include "os/file_system.h"
+#include "os/win32/error.h"
+#include "os/win32/file_info.h"
+#include "os/win32/handle.h"
+#include "os/win32/owner_only.h"
+#include "os/win32/path.h"
+#include "os/win32/win32_file.h"
+
+namespace jvdb::os {
+namespace win32 {
+namespace {
+
+// Names that MinGW's headers lack.
+constexpr auto kFileDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
+constexpr auto kFileRenameInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(22);
+
+// Whoever has a file open, others may open, rename and remove it, as on POSIX.
+constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+// The flag lets directories be opened, so that they can be told from files one may not use.
+Handle open_existing(const std::wstring& name, DWORD access) noexcept {
+  return Handle(::CreateFileW(name.c_str(), access, kShareAll, nullptr, OPEN_EXISTING,
+                              FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+}
+
+Status check_regular(HANDLE file, const std::string& path) {
+  const auto refused = [&](std::string_view what) -> Status {
+    return {Code::invalid_argument, text("cannot open ", path, ": it is ", what)};
+  };
+  if (::GetFileType(file) != FILE_TYPE_DISK) return refused("a pipe or device, not a file");
+  FILE_STANDARD_INFO found{};
+  if (::GetFileInformationByHandleEx(file, FileStandardInfo, &found, sizeof found) == 0) {
+    return error(::GetLastError(), "examine", path);
+  }
+  return found.Directory != 0 ? refused("a directory; give the path of a file") : Status();
+}
+
+Status check_file_system(HANDLE file, const std::wstring& name, const std::string& path) {
+  if (!is_remote(file, name)) return {};
+  const char* insists = std::getenv("JVDB_ALLOW_UNSUPPORTED_FS");
+  if (insists != nullptr && std::strcmp(insists, "1") == 0) return {};
+  return {Code::unsupported_fs,
+          text(path,
+               " is on a network drive, where locks, mappings and syncs do not keep what a store "
+               "relies on; put it on a local disk, or set JVDB_ALLOW_UNSUPPORTED_FS=1 to take the "
+               "risk")};
+}
+
+// Whether the system or the file system lacks a call of Windows 10: the older one does it then.
+bool unknown(DWORD number) noexcept {
+  return number == ERROR_INVALID_PARAMETER || number == ERROR_INVALID_FUNCTION ||
+         number == ERROR_NOT_SUPPORTED || number == ERROR_CALL_NOT_IMPLEMENTED;
+}
+
+// 0, or the error's number.
+DWORD rename(HANDLE file, const std::wstring& to) {
+  std::vector<std::byte> buffer(sizeof(FILE_RENAME_INFO) + to.size() * sizeof(wchar_t));
+  auto* info = new (buffer.data()) FILE_RENAME_INFO{};
+  info->Flags = FILE_RENAME_FLAG_POSIX_SEMANTICS;  // without the flag that replaces
+  info->FileNameLength = static_cast<DWORD>(to.size() * sizeof(wchar_t));
+  std::memcpy(info->FileName, to.data(), info->FileNameLength);
+  const BOOL done = ::SetFileInformationByHandle(file, kFileRenameInfoEx, buffer.data(),
+                                                 static_cast<DWORD>(buffer.size()));
+  return done != 0 ? ERROR_SUCCESS : ::GetLastError();
+}
+
+class Win32FileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, Access access) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    const bool writes = access == Access::read_write;
+    Handle handle = open_existing(*name, GENERIC_READ | (writes ? GENERIC_WRITE : 0));
+    if (!handle) return error(::GetLastError(), "open", path);
+    if (Status status = check_regular(handle.get(), path); !status) return status;
+    return finish(std::move(handle), *name, path, writes);
+  }
+
+  Result<std::unique_ptr<File>> create(const std::string& path) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    const auto owner_only = OwnerOnly::make(path);
+    if (!owner_only) return owner_only.status();
+    SECURITY_ATTRIBUTES attributes = owner_only->attributes();
+    Handle handle(::CreateFileW(name->c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll, &attributes,
+                                CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
+    if (!handle) return error(::GetLastError(), "create", path);
+    // In a compressed directory it would be born compressed, and reserve nothing as it grows.
+    USHORT format = COMPRESSION_FORMAT_NONE;
+    DWORD ignored = 0;
+    ::DeviceIoControl(handle.get(), FSCTL_SET_COMPRESSION, &format, sizeof format, nullptr, 0,
+                      &ignored, nullptr);
+    auto file = finish(std::move(handle), *name, path, true);
+    if (!file) ::DeleteFileW(name->c_str());
+    return file;
+  }
+
+  Result<FileInfo> stat(const std::string& path) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    const Handle handle = open_existing(*name, FILE_READ_ATTRIBUTES);
+    if (!handle) return error(::GetLastError(), "examine", path);
+    return info_of(handle.get(), path);
+  }
+
+  Status rename_new(const std::string& from, const std::string& to) override {
+    auto old_name = system_path(from);
+    auto new_name = system_path(to);
+    if (!old_name || !new_name) return (old_name ? new_name : old_name).status();
+    const Handle handle = open_existing(*old_name, DELETE | SYNCHRONIZE);
+    if (!handle) return error(::GetLastError(), "rename", from);
+    DWORD number = rename(handle.get(), *new_name);
+    if (unknown(number)) {
+      const BOOL done = ::MoveFileExW(old_name->c_str(), new_name->c_str(), MOVEFILE_WRITE_THROUGH);
+      number = done != 0 ? ERROR_SUCCESS : ::GetLastError();
+    }
+    return number == ERROR_SUCCESS ? Status() : error(number, "create", to);
+  }
+
+  // With POSIX semantics the name is free at once, not when the last handle is closed.
+  Status remove(const std::string& path) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    {
+      const Handle handle(::CreateFileW(name->c_str(), DELETE, kShareAll, nullptr, OPEN_EXISTING,
+                                        FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+      if (!handle) return error(::GetLastError(), "remove", path);
+      FILE_DISPOSITION_INFO_EX info{FILE_DISPOSITION_FLAG_DELETE |
+                                    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS};
+      if (::SetFileInformationByHandle(handle.get(), kFileDispositionInfoEx, &info, sizeof info) !=
+          0) {
+        return {};
+      }
+      const DWORD number = ::GetLastError();
+      if (!unknown(number)) return error(number, "remove", path);
+    }
+    return ::DeleteFileW(name->c_str()) != 0 ? Status() : error(::GetLastError(), "remove", path);
+  }
+
+  // NTFS keeps names in its journal: flushing writes that to the disk, up to the rename. Opened
+  // with the right to add files, which whoever created one has; a flush wants a right to write.
+  Status sync_directory(const std::string& path) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    const Handle directory = open_existing(parent_of(*name), FILE_ADD_FILE | SYNCHRONIZE);
+    if (directory && ::FlushFileBuffers(directory.get()) != 0) return {};
+    // A file system that can't flush a directory writes the same journal for the file itself.
+    const Handle file = open_existing(*name, GENERIC_WRITE);
+    if (file && ::FlushFileBuffers(file.get()) != 0) return {};
+    return error(::GetLastError(), "sync the directory of", path);
+  }
+
+ private:
+  static Result<std::unique_ptr<File>> finish(Handle handle, const std::wstring& name,
+                                              const std::string& path, bool writes) {
+    if (Status status = check_file_system(handle.get(), name, path); !status) return status;
+    Handle sync_handle(writes ? ::ReOpenFile(handle.get(), GENERIC_WRITE, kShareAll, 0) : nullptr);
+    if (writes && !sync_handle) return error(::GetLastError(), "open", path);
+    return std::unique_ptr<File>(
+        std::make_unique<Win32File>(std::move(handle), std::move(sync_handle), path));
+  }
+};
+
+}  // namespace
+}  // namespace win32
+
+FileSystem& disk() noexcept {
+  static win32::Win32FileSystem instance;
+  return instance;
+}
+
+}  // namespace jvdb::os
