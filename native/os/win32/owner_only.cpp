@@ -18,7 +18,7 @@ Result<std::wstring> user_id(const std::string& path) {
   if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) == 0) return failed();
   const Handle token(opened);
   alignas(TOKEN_USER) std::array<std::byte, sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE> buffer;
-  DWORD size = buffer.size();
+  auto size = static_cast<DWORD>(buffer.size());
   if (::GetTokenInformation(token.get(), TokenUser, buffer.data(), size, &size) == 0) {
     return failed();
   }

@@ -28,9 +28,14 @@ constexpr auto kFileRenameInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(22);
 constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
 // The flag lets directories be opened, so that they can be told from files one may not use.
-Handle open_existing(const std::wstring& name, DWORD access) noexcept {
+Handle open_existing(const std::wstring& name, DWORD access, DWORD flags = 0) noexcept {
   return Handle(::CreateFileW(name.c_str(), access, kShareAll, nullptr, OPEN_EXISTING,
-                              FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+                              FILE_FLAG_BACKUP_SEMANTICS | flags, nullptr));
+}
+
+// For what is done to a name: to a link itself, not to what it leads to.
+Handle open_name(const std::wstring& name) noexcept {
+  return open_existing(name, DELETE | SYNCHRONIZE, FILE_FLAG_OPEN_REPARSE_POINT);
 }
 
 Status check_regular(HANDLE file, const std::string& path) {
@@ -117,7 +122,7 @@ class Win32FileSystem final : public FileSystem {
     auto old_name = system_path(from);
     auto new_name = system_path(to);
     if (!old_name || !new_name) return (old_name ? new_name : old_name).status();
-    const Handle handle = open_existing(*old_name, DELETE | SYNCHRONIZE);
+    const Handle handle = open_name(*old_name);
     if (!handle) return error(::GetLastError(), "rename", from);
     DWORD number = rename(handle.get(), *new_name);
     if (unknown(number)) {
@@ -132,8 +137,7 @@ class Win32FileSystem final : public FileSystem {
     auto name = system_path(path);
     if (!name) return name.status();
     {
-      const Handle handle(::CreateFileW(name->c_str(), DELETE, kShareAll, nullptr, OPEN_EXISTING,
-                                        FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+      const Handle handle = open_name(*name);
       if (!handle) return error(::GetLastError(), "remove", path);
       FILE_DISPOSITION_INFO_EX info{FILE_DISPOSITION_FLAG_DELETE |
                                     FILE_DISPOSITION_FLAG_POSIX_SEMANTICS};
