@@ -1,6 +1,6 @@
 // The machine's own limit beside the store: the same bytes at the same places, written by nothing
-// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single: the mean,
-// durable: the median of operations that are synced one by one).
+// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single: the
+// mean, durable: the median of operations that are synced one by one).
 //   jvdb_bare bulk FILE COUNT DIMENSION ROUNDS
 //   jvdb_bare single FILE COUNT DIMENSION HEAP_BYTES
 //   jvdb_bare durable FILE COUNT DIMENSION HEAP_BYTES
@@ -155,8 +155,8 @@ int main(int argc, char** argv) {
     }
   } else {
     const Operations operations(argv[2], number(3), number(4), number(5));
-    std::printf("%.1f\n", mode == "durable" ? durable(operations, number(3))
-                                            : single(operations, number(3)));
+    std::printf("%.1f\n",
+                mode == "durable" ? durable(operations, number(3)) : single(operations, number(3)));
   }
   return 0;
 }

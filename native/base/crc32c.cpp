@@ -73,7 +73,7 @@ void portable_rows(const unsigned char* at, std::size_t stride, std::size_t size
 }
 
 #if defined(JVDB_X86_64)
-#define JVDB_CRC_TARGET JVDB_TARGET("sse4.2,pclmul")
+#define JVDB_CRC_TARGET JVDB_TARGET("sse4.2,crc32,pclmul")
 
 // a·b mod P, both with the coefficient of x^0 in the top bit.
 constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b) {
