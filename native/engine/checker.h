@@ -1,5 +1,6 @@
 // Compares stored bytes with their checksums, once after opening (rule 17); at every read for what
-// may never have reached the disk, after a failed sync (rule 12) and in a follower (rule 18).
+// may never have reached the disk, before the first sync and after a failed one (rule 12) and in a
+// follower (rule 18).
 // Threads: every call from any thread.
 #pragma once
 
@@ -34,11 +35,15 @@ class Checker {
     trusted_lsn_.store(trusted_lsn, std::memory_order_relaxed);
     doubt_.store(std::uint64_t{first_slot} << 32 | epoch, std::memory_order_release);
   }
+  // What was distrusted has become durable.
+  void trust() noexcept { doubt_.store(kNoDoubt, std::memory_order_release); }
   bool distrusted(const Extent& extent, std::uint32_t slot) const noexcept {
     return doubt().covers(extent, slot);
   }
 
  private:
+  static constexpr std::uint64_t kNoDoubt = ~std::uint64_t{0} << 32;
+
   // One word, so that a reader sees a first slot with its own epoch.
   struct Doubt {
     std::uint32_t first_slot;
@@ -60,7 +65,7 @@ class Checker {
   const std::uint64_t id_hash_seed_;
   const bool follower_;
   std::atomic<std::uint64_t> trusted_lsn_{0};
-  std::atomic<std::uint64_t> doubt_{~std::uint64_t{0} << 32};
+  std::atomic<std::uint64_t> doubt_{kNoDoubt};
 };
 
 }  // namespace jvdb::engine

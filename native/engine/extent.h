@@ -118,6 +118,10 @@ class Extent {
   // the engine sees that (rule 14). nullptr where that can't be had: for pages that aren't
   // completely written, or where the system refuses. `used` slots of the extent are.
   std::shared_ptr<const float> view(const os::File& file, std::uint32_t slot, std::uint32_t used);
+  // The mapped byte at an offset of the file inside the extent.
+  const std::byte* at(std::uint64_t file_offset) const noexcept {
+    return mapping_->data() + (file_offset - geometry_.offset);
+  }
   // nullopt where the bytes contradict themselves; they are not compared with their checksum.
   std::optional<format::HeapEntry> heap_entry(const format::Record& record) const noexcept {
     return format::heap_entry(record, schema_.id_type, at(geometry_.heap_offset),
@@ -138,10 +142,6 @@ class Extent {
         first_slot_(first_slot),
         mapping_(std::move(mapping)),
         slots(parsed.geometry.counts.slots) {}
-
-  const std::byte* at(std::uint64_t file_offset) const noexcept {
-    return mapping_->data() + (file_offset - geometry_.offset);
-  }
 
   const format::ExtentGeometry geometry_;
   const std::uint64_t base_lsn_;

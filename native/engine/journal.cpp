@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/guarded.h"
+#include "engine/write_again.h"
 #include "format/seal.h"
 
 namespace jvdb::engine {
@@ -55,7 +56,10 @@ Status Journal::sync_locked() noexcept {
     found_is_written_ = true;
   }
   const Status status = guarded([&] { return file_.sync(); });
-  if (status) return {};
+  if (status) {
+    if (!std::exchange(has_synced_, true)) checker_.trust();
+    return {};
+  }
   return poison(guarded(
       [&]() -> Status { return {Code::io, std::string(status.message()), status.os_error()}; }));
 }
@@ -159,8 +163,8 @@ Status Journal::begin_epoch_locked() {
   return {};
 }
 
-// Before a handle's first sync: after a failed one the superblock and the extent headers that
-// recovery relied on may lie in the cache alone, clean in its eyes, and the older superblock, which
+// Before a handle's first sync: after a failed one what recovery found and relied on may lie in the
+// cache alone, clean in its eyes, and the older superblock, which
 // the next one overwrites, be what the disk has.
 Status Journal::write_found_again() {
   const std::size_t first = block_.extent_count;
@@ -173,6 +177,10 @@ Status Journal::write_found_again() {
     if (Status status = file_.write(extent.geometry.offset, &header, sizeof header); !status) {
       return status;
     }
+  }
+  if (protocol_.write_found_again) {
+    Status status = write_again(file_, catalog_, schema_, block_.durable_lsn);
+    if (!status) return status;
   }
   return put_superblock(block_);
 }

@@ -70,6 +70,7 @@ class Journal {
   format::Head head_;
   bool head_damaged_;
   bool found_is_written_ = false;
+  bool has_synced_ = false;
   std::uint32_t epoch_ = 0;
 
   std::atomic<std::uint64_t> durable_lsn_;

@@ -15,6 +15,7 @@ struct Protocol {
   bool superblock_after_sync = true;      // rule 6
   bool tail_before_sync = true;           // rule 6
   bool sync_in_recovery = true;           // rule 7
+  bool write_found_again = true;          // rule 7
   bool epoch_in_extent_header = true;     // rule 8
   bool floor_records = true;              // rule 9
   bool reserve_before_map = true;         // rule 10

@@ -8,7 +8,6 @@
 #include "base/crc32c.h"
 #include "base/text.h"
 #include "engine/clock.h"
-#include "engine/unsynced_cache.h"
 
 namespace jvdb::engine {
 namespace {
@@ -43,7 +42,7 @@ class Walk {
     if (block_.durable_lsn < lsn_) first_unsynced_ = catalog_.first_slot_above(block_.durable_lsn);
   }
 
-  Result<Recovered> run(bool for_writing);
+  Result<Recovered> run();
   Result<HistoryEnd> run_on();
 
  private:
@@ -102,15 +101,11 @@ class Walk {
   std::optional<std::uint32_t> first_unsynced_;  // slot
 };
 
-Result<Recovered> Walk::run(bool for_writing) {
+Result<Recovered> Walk::run() {
   const std::uint64_t began = now_us();
   RecoveryReport report;
   report.clean = block_.clean != 0;
   report.durable_lsn = block_.durable_lsn;
-  // Not for a reader: the pages may be the writer's, who goes on with them.
-  if (for_writing && !report.clean) {
-    if (Status status = drop_unsynced_cache(file_, parsed_); !status) return status;
-  }
   if (Status status = find_end(); !status) return status;
   catalog_.publish(end_.lsn);
   report.recovered_lsn = end_.lsn;
@@ -347,8 +342,8 @@ Status Walk::damaged(Reason why) const {
 
 }  // namespace
 
-Result<Recovered> recover(const RecoveryInput& input, bool for_writing) {
-  return Walk(input).run(for_writing);
+Result<Recovered> recover(const RecoveryInput& input) {
+  return Walk(input).run();
 }
 
 Result<HistoryEnd> recover_more(const RecoveryInput& input, const HistoryEnd& from) {

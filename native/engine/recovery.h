@@ -44,9 +44,8 @@ struct RecoveryInput {
 };
 
 // Fills the catalog and publishes the end. Code::corrupt where the history ends before what the
-// superblock promised: then the file is damaged, not torn, and nothing was touched. `for_writing`:
-// what is above the durable LSN is read from the disk, not from a cache that a failed sync left.
-Result<Recovered> recover(const RecoveryInput& input, bool for_writing);
+// superblock promised: then the file is damaged, not torn, and nothing was touched.
+Result<Recovered> recover(const RecoveryInput& input);
 
 // Goes on behind `from`, beside readers of the catalog, and does not publish. After a failure the
 // catalog can be read, but not gone on with.

@@ -62,8 +62,7 @@ Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<os::File> file,
 }
 
 Status Store::recover(const OpenOptions& options, const format::ParsedFile& parsed) {
-  auto recovered = engine::recover({*file_, options.protocol, parsed, options.access, catalog_},
-                                   !options.read_only);
+  auto recovered = engine::recover({*file_, options.protocol, parsed, options.access, catalog_});
   if (!recovered) return recovered.status();
   recovery_ = recovered->report;
   if (options.read_only) {
@@ -71,6 +70,10 @@ Status Store::recover(const OpenOptions& options, const format::ParsedFile& pars
                                     checker_, recovered->end);
     if (follower) follower_ = std::move(*follower);
     return follower.status();
+  }
+  if (options.protocol.distrust_unsynced) {  // until the first sync
+    checker_.distrust(recovered->end.first_unsynced_slot, parsed.superblock.epoch,
+                      parsed.superblock.durable_lsn);
   }
   const WritePosition end{recovered->end.lsn, recovered->end.timestamp_us, 0, recovered->end.fill};
   writer_ = std::make_unique<Writer>(*file_, options.protocol, parsed, options.access, catalog_,

@@ -99,8 +99,6 @@ class File {
   virtual Status sync() = 0;
   // Hint: begin to write the range to disk now, without waiting.
   virtual void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept = 0;
-  // Hint: forget cached pages of the range that are not dirty, so that the next read asks the disk.
-  virtual void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept = 0;
 
   // Maps a part that lies inside the file; `offset` is a multiple of 64 KiB.
   virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,

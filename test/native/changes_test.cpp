@@ -167,6 +167,7 @@ bool removal_is_told_rightly(const Protocol& rules) {
   }
   const auto follower = test::open(disk.files, kPath, {true, {}, rules});
   expect_equal(told(*follower, 0).size(), std::size_t{3});
+  disk.files.forget_lost(kPath, 0, disk.files.bytes(kPath).size());
   const auto writer = disk.open();
   (void)take(writer->append(Group(disk.ids).remove(2)));  // LSN 3 now
   const auto found = try_told(*follower, 2);

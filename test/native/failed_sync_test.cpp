@@ -1,4 +1,5 @@
-// Rule 12, after a failed sync the cache lies about superblocks and extent headers too.
+// Rules 7 and 12: after a failed sync the cache shows what the disk never got, and a later sync
+// says that all is well.
 #include <thread>
 #include <utility>
 
@@ -42,8 +43,8 @@ const Test kLyingSuperblock(
       image->swap(disk.files);
       auto opened = try_open(disk.files, kPath);
       expect_ok(opened.status());
-      expect_equal((*opened)->last_lsn(), std::uint64_t{2});
-      expect(holds(**opened, {{1, 1}, {2, 2}}));
+      expect_equal((*opened)->last_lsn(), std::uint64_t{3});
+      expect(holds(**opened, {{1, 1}, {2, 2}, {3, 3}}));
     });
 
 const Test kLyingAtClose("failed_sync_test",
@@ -61,8 +62,8 @@ const Test kLyingAtClose("failed_sync_test",
                                                                        : SectorCut(newest);
                              });
                              const auto opened = disk.open();
-                             expect_equal(opened->last_lsn(), std::uint64_t{2});
-                             expect(holds(*opened, {{1, 1}, {2, 2}}));
+                             expect_equal(opened->last_lsn(), std::uint64_t{3});
+                             expect(holds(*opened, {{1, 1}, {2, 2}, {3, 3}}));
                            }
                          });
 
@@ -106,6 +107,117 @@ const Test kLyingHeader("failed_sync_test",
                           expect_ok(opened.status());
                           expect((*opened)->last_lsn() >= 178);
                         });
+
+// LSN 1 is durable, 2 is in the cache alone: what a new handle does with it, and a power cut that
+// leaves what is on the disk.
+bool keeps_what_it_found(Disk& disk, const std::function<void(Store&)>& use) {
+  {
+    const auto store = disk.open();
+    disk.put(*store, 1, 1);
+    expect_ok(store->flush());
+    disk.put(*store, 2, 2);
+    disk.fail_flush(*store);
+  }
+  std::uint64_t durable = 0;
+  {
+    const auto store = disk.open();
+    expect(holds(*store, {{1, 1}, {2, 2}}));
+    use(*store);
+    durable = store->durable_lsn();
+  }
+  disk.power_cut([](std::uint64_t, std::size_t) { return 0; });
+  auto opened = try_open(disk.files, kPath, {false, {}, disk.protocol});
+  if (!opened || (*opened)->last_lsn() < durable || durable < 2) return false;
+  const auto vector = (*opened)->vector({2, {}});
+  return vector && *vector != nullptr && Vector(*vector, *vector + kDimension) == vector_for(2);
+}
+
+const Test kWrittenAgain("failed_sync_test",
+                         "rule 7: what was found in the cache alone is written before it is synced",
+                         [] {
+                           expect_rule(&Protocol::write_found_again, [](Disk& disk) {
+                             return keeps_what_it_found(
+                                 disk, [](Store& store) { expect_ok(store.flush()); });
+                           });
+                           expect_rule(&Protocol::write_found_again, [](Disk& disk) {
+                             return keeps_what_it_found(
+                                 disk, [](Store& store) { expect_ok(store.close()); });
+                           });
+                           expect_rule(&Protocol::write_found_again, [](Disk& disk) {
+                             return keeps_what_it_found(disk, [&](Store& store) {
+                               disk.put(store, 3, 3);
+                               expect_ok(store.flush());
+                             });
+                           });
+                         });
+
+const Test kWrittenWhole(
+    "failed_sync_test", "rule 7: batches, growth, string ids, metadata and removals too", [] {
+      SimFileSystem files;
+      Ids ids{format::IdType::string};
+      std::map<std::string, Stored> expected;
+      {
+        const auto store = create(files, kPath, schema_of(kDimension, format::IdType::string), 8);
+        (void)take(store->append(Group(ids).put(1, vector_for(1), R"({"a":1})")));
+        expect_ok(store->flush());
+        for (std::uint64_t round = 0; round < 20; ++round) {
+          Group group(ids);
+          for (std::uint64_t i = 0; i < 7; ++i) {
+            group.put(round + i, vector_for(round * 10 + i), i % 2 == 0 ? R"({"b":2})" : "");
+          }
+          (void)take(store->append(group.remove(round)));
+        }
+        expect(take(store->stats()).extents > 1, "the file did not grow");
+        files.hooks().fail_sync = [] { return true; };
+        expect_code(store->flush(), Code::io);
+        files.hooks().fail_sync = nullptr;
+        expected = contents(*store);
+      }
+      expect_ok(open(files, kPath)->flush());
+      files.power_cut({.sector = [](std::uint64_t, std::size_t) { return 0; }})->swap(files);
+      expect(contents(*open(files, kPath)) == expected);
+    });
+
+const Test kForgotten("failed_sync_test",
+                      "rule 12: what the cache forgets before the first sync is an error", [] {
+                        Disk disk{Protocol()};
+                        {
+                          const auto store = disk.open();
+                          disk.put(*store, 1, 1);
+                          expect_ok(store->flush());
+                          disk.put(*store, 2, 2);
+                          disk.fail_flush(*store);
+                        }
+                        {
+                          const auto store = disk.open();
+                          expect(holds(*store, {{1, 1}, {2, 2}}));
+                          disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
+                          expect_code(store->vector({2, {}}).status(), Code::io);
+                          expect(take(store->vector({1, {}})) != nullptr);
+                          expect_code(store->flush(), Code::io);
+                          expect_code(store->append(Group(disk.ids).put(3, vector_for(3))).status(),
+                                      Code::io);
+                        }
+                        expect(opens_with(disk, {{1, 1}}));
+                      });
+
+const Test kTrusted("failed_sync_test",
+                    "what is found unsynced is checked at every read, until a sync", [] {
+                      Disk disk{Protocol()};
+                      {
+                        const auto store = disk.open();
+                        disk.put(*store, 1, 1);
+                      }
+                      const auto store = disk.open();
+                      expect(take(store->vector({1, {}})) != nullptr);
+                      const std::byte was = disk.files.bytes(kPath)[kFirst.vectors_offset];
+                      disk.files.damage(kPath, kFirst.vectors_offset, ~was);
+                      expect_code(store->vector({1, {}}).status(), Code::io);
+                      disk.files.damage(kPath, kFirst.vectors_offset, was);
+                      expect_ok(store->flush());
+                      disk.files.damage(kPath, kFirst.vectors_offset, ~was);
+                      expect(take(store->vector({1, {}})) != nullptr);  // it was checked before
+                    });
 
 }  // namespace
 }  // namespace jvdb::test::protocol

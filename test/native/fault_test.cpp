@@ -53,10 +53,6 @@ class FaultyFile final : public os::File {
     return told([&] { return file_->sync(); });
   }
   void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-  void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override {
-    const Kernel kernel;
-    file_->drop_cache(offset, size);
-  }
   Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                            os::Sharing sharing) const override {
     return file_->map(offset, size, sharing);

@@ -1,6 +1,6 @@
 // Rule 18: a follower never shows a history that is no longer the file's. Histories end differently
-// after a failed sync: what readers saw was in the cache alone, and the next writer goes on from
-// what the disk has.
+// after a failed sync: what readers saw was in the cache alone, which forgot it, and the next
+// writer goes on from what the disk has.
 #include <utility>
 
 #include "protocol_fixture.h"
@@ -24,9 +24,13 @@ struct Lost {
     reader = test::open(disk.files, kPath, {true, {}, rules});
     expect_equal(reader->last_lsn(), 1 + lost);
   }
+  std::unique_ptr<Store> reopen() {
+    disk.files.forget_lost(kPath, 0, disk.files.bytes(kPath).size());
+    return disk.open();
+  }
   // A new writer finds LSN 1 and writes `count` others.
   std::unique_ptr<Store> rewrite(std::uint64_t count) {
-    auto writer = disk.open();
+    auto writer = reopen();
     expect_equal(writer->last_lsn(), std::uint64_t{1});
     for (std::uint64_t id = 102; id < 102 + count; ++id) disk.put(*writer, id, id);
     return writer;
@@ -95,7 +99,7 @@ const Test kElsewhere(
         {
           // What the first extent has no room for goes to the next: the records of LSN 2 and above
           // stay as they are.
-          const auto writer = lost.disk.open();
+          const auto writer = lost.reopen();
           const std::string large = R"({"a":")" + std::string(500000, 'x') + R"("})";
           (void)take(writer->append(Group(lost.disk.ids).put(200, vector_for(200), large)));
           for (std::uint64_t id = 201; id < 300; ++id) lost.disk.put(*writer, id, id);

@@ -58,7 +58,6 @@ class MemoryImage {
     void punch(std::uint64_t, std::uint64_t) noexcept override { std::abort(); }
     Status sync() override { fail("synced"); }
     void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-    void drop_cache(std::uint64_t, std::uint64_t) noexcept override {}
     Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                              os::Sharing sharing) const override {
       if (sharing == os::Sharing::copy_on_write) fail("mapped to be written to");

@@ -47,9 +47,6 @@ class Interrupted final : public os::File {
   }
   Status sync() override { return file_->sync(); }
   void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-  void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override {
-    file_->drop_cache(offset, size);
-  }
   Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                            os::Sharing sharing) const override {
     return file_->map(offset, size, sharing);
@@ -75,7 +72,7 @@ const Test kGrowing("opening_test", "a reader opens while the writer grows the f
   expect_equal(take(open_reader(std::move(file)))->live(), 5U);
 });
 
-const Test kReader("opening_test", "a reader drops nothing of the writer's from the cache", [] {
+const Test kReader("opening_test", "a reader changes nothing for a writer whose sync failed", [] {
   SimFileSystem files;
   Ids ids(format::IdType::int64);
   const auto writer = create(files, kPath, schema_of(kDimension));

@@ -85,33 +85,19 @@ const Test kEvicted("protocol_disk_test",
                       expect_code(store->get({2, {}}, engine::Checker::heap).status(), Code::io);
                     });
 
-const Test kDropCache("protocol_disk_test",
-                      "rule 12: recovery reads what the disk has, not a cache that lies", [] {
-                        Disk disk{Protocol()};
-                        {
-                          const auto store = disk.open();
-                          disk.put(*store, 1, 1);
-                          expect_ok(store->flush());
-                          disk.put(*store, 2, 2);
-                          disk.fail_flush(*store);
-                        }
-                        expect(opens_with(disk, {{1, 1}}));
-                      });
-
-const Test kKilled("protocol_disk_test",
-                   "rule 12: recovery keeps what kill -9 left dirty in the cache", [] {
-                     Disk disk{Protocol()};
-                     std::map<std::uint64_t, std::uint64_t> expected;
-                     {
-                       const auto store = disk.open();
-                       for (std::uint64_t id = 1; id <= 100; ++id) {
-                         disk.put(*store, id, id);
-                         expected[id] = id;
-                         if (id == 30) expect_ok(store->flush());
-                       }
-                     }
-                     expect(opens_with(disk, expected));
-                   });
+const Test kKilled("protocol_disk_test", "recovery keeps what kill -9 left dirty in the cache", [] {
+  Disk disk{Protocol()};
+  std::map<std::uint64_t, std::uint64_t> expected;
+  {
+    const auto store = disk.open();
+    for (std::uint64_t id = 1; id <= 100; ++id) {
+      disk.put(*store, id, id);
+      expected[id] = id;
+      if (id == 30) expect_ok(store->flush());
+    }
+  }
+  expect(opens_with(disk, expected));
+});
 
 const Test kCreated("protocol_disk_test", "rule 15: a file that was created keeps its name", [] {
   Disk disk{Protocol()};

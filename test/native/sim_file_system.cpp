@@ -95,9 +95,6 @@ class SimFile final : public os::File {
     return {};
   }
   void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-  void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override {
-    inode_->drop_cache(offset, size);
-  }
   Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                            os::Sharing sharing) const override {
     if (sharing == os::Sharing::copy_on_write) return Status(Code::io, "there is only one memory");

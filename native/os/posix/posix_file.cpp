@@ -178,16 +178,6 @@ void PosixFile::start_writeback(std::uint64_t offset, std::uint64_t size) noexce
 #endif
 }
 
-void PosixFile::drop_cache(std::uint64_t offset, std::uint64_t size) noexcept {
-#if defined(__linux__)
-  (void)::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size),
-                        POSIX_FADV_DONTNEED);
-#else
-  (void)offset;
-  (void)size;
-#endif
-}
-
 Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t offset, std::size_t size,
                                                 Sharing sharing) const {
   const bool own = sharing == Sharing::copy_on_write;

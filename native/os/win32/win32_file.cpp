@@ -160,9 +160,6 @@ Status Win32File::sync() {
 // Windows begins to write within a second, and has no call to begin earlier without waiting.
 void Win32File::start_writeback(std::uint64_t, std::uint64_t) noexcept {}
 
-// Windows forgets pages when it needs them, and has no call to forget some of a file's.
-void Win32File::drop_cache(std::uint64_t, std::uint64_t) noexcept {}
-
 Result<std::unique_ptr<Mapping>> Win32File::map(std::uint64_t offset, std::size_t size,
                                                 Sharing sharing) const {
   // Memory for all of a mapping of one's own is set aside at once: it may be refused.

@@ -32,7 +32,6 @@ class Win32File final : public File {
   void punch(std::uint64_t offset, std::uint64_t size) noexcept override;
   Status sync() override;
   void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept override;
-  void drop_cache(std::uint64_t offset, std::uint64_t size) noexcept override;
   Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,
                                        Sharing sharing) const override;
   Result<bool> try_lock() override;
