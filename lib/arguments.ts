@@ -72,7 +72,15 @@ const STORE_OPTIONS = [
 // end or a link before `..` has a meaning.
 function absolute(filePath: string): string {
   if (process.platform === 'win32') return path.resolve(filePath);
-  return path.isAbsolute(filePath) ? filePath : `${process.cwd()}/${filePath}`;
+  return path.isAbsolute(filePath) ? filePath : `${currentDirectory()}/${filePath}`;
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new JvdbError('JVDB_NOT_FOUND', 'the current directory was removed; give an absolute path', { cause });
+  }
 }
 
 /**

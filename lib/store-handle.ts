@@ -66,7 +66,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
     const opened = options instanceof Opened ? options : openSync(filePath, dimension, options);
     const { handle } = opened;
     Object.defineProperty(this, HANDLE, { value: handle });
-    Object.defineProperty(this, 'thread', { value: OWN_THREAD, enumerable: true });
+    Object.defineProperty(this, 'thread', { value: OWN_THREAD, enumerable: true, configurable: true, writable: true });
     lookAfter(this, handle);
     const [hasDimension, metric, idType] = native.facts(handle);
     this.dimension = hasDimension;
@@ -78,14 +78,18 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
 
   /**
    * Takes in what the writer of the file, in another process, has added since it was opened or
-   * refreshed: whole batches only. Where another file took its place at the path, or the writer's
-   * machine lost changes that this store had shown, it opens what is there now. For stores opened with
-   * `readOnly`; any other is up to date always.
+   * refreshed: whole batches only. Where another file took its place at the path, or the writer lost
+   * changes that this store had shown, it opens what is there now. For stores opened with `readOnly`;
+   * any other is up to date always, and false is returned.
    *
-   * @returns whether anything is new
+   * Until the writer has flushed, its disk may lose what is shown here. Reading a vector that was lost
+   * so, and written over, throws `JVDB_CONFLICT` until the next refresh.
+   *
+   * @returns whether anything is new since this store was opened or refreshed last
    * @throws JvdbError `JVDB_NOT_FOUND` where the file was removed, `JVDB_DIMENSION_MISMATCH` or
    *   `JVDB_INVALID_ARGUMENT` where one of another kind took its place, `JVDB_CORRUPT` where it is
-   *   damaged; the store goes on showing what it showed
+   *   damaged, `JVDB_CONFLICT` where it is rewritten again and again; the store goes on showing what it
+   *   showed
    */
   refresh(): boolean {
     return guard(() => native.refresh(this[HANDLE]));

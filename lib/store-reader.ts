@@ -77,7 +77,8 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
   /**
    * A vector in the mapped file itself, without a copy: for large vectors that are read once, in place.
    * It shows the vector as it is now, whatever becomes of the id, and outlives the store: the mapping
-   * goes when the last view of its part of the file was collected. What is written into it reaches
+   * goes when the last view of its part of the file was collected, or, where a worker ended before that,
+   * with the process. What is written into it reaches
    * neither the file nor what other calls answer; later views of the same page may show it.
    *
    * It is a copy where the vector's page is not completely written yet, where what was written may still
@@ -166,17 +167,18 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
 
   /**
    * The journal: every change from an LSN on, in order, up to the last whole batch as of this call. The
-   * file is read off the event loop. To keep a copy up to date, apply what comes, remember the `lsn` of
-   * a change that `endsGroup`, and ask for what followed it the next time; a reader in another process
-   * calls `refresh` first.
+   * file is read off the event loop. To keep a copy up to date, apply what comes, remember the highest
+   * `lsn` of a change that `endsGroup` and is not above `durableLsn`, and ask for what followed it the
+   * next time: what is not durable yet, power loss may replace by other changes. To apply a change twice
+   * does no harm. A reader in another process calls `refresh` first.
    *
    * What was replaced is told as it was then, until a compaction drops it.
    *
    * @param options - see `ChangesOptions`
    * @returns an iterator
    * @throws JvdbError `JVDB_NOT_FOUND` where a compaction dropped some of them, `JVDB_CONFLICT` where the
-   *   store has not come to `sinceLsn`, because it is another or lost changes that were not durable: the
-   *   copy must be made anew, with `sinceLsn: 0`
+   *   store has not come to `sinceLsn`: it is another, or was not refreshed. The copy must be made anew,
+   *   with `sinceLsn: 0`
    */
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<M, I>> {
     const { sinceLsn, signal } = guard(() => changesOptions(options));

@@ -23,9 +23,9 @@ export interface StoreOptions {
   idType?: IdType | undefined;
   /**
    * Every change throws `JVDB_READ_ONLY`. The store needs no lock and works beside a writer in another
-   * process: it shows the file as it was when it was opened, or when `refresh` was called last. Where
-   * this process has it open for writing, it shares that: all that is written, and the lock until it is
-   * closed too. Default false.
+   * process: it shows the file as it was when it was opened, or when `refresh` was called last; the
+   * readers of one process move together. Where this process has it open for writing, it shares that:
+   * all that is written, and the lock until it is closed too. Default false.
    */
   readOnly?: boolean | undefined;
   /**

@@ -70,7 +70,10 @@ using Body = napi_value (*)(const Call& call);
 
 template <Body body>
 napi_value entry(napi_env env, napi_callback_info info) noexcept {
-  return guarded(env, [&] { return body(Call(env, info)); });
+  return guarded(env, [&] {
+    if (Environment::of(env).forked()) throw Failure{engine::forked_failure("the store")};
+    return body(Call(env, info));
+  });
 }
 
 struct Function {

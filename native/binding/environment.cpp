@@ -70,7 +70,6 @@ Environment::Place* Environment::find(double handle) noexcept {
 }
 
 Session& Environment::session(double handle) const {
-  if (forked()) throw Failure{engine::forked_failure("the store")};
   const Place* place = find(handle);
   if (place == nullptr) throw Failure{Session::closed()};
   return *place->session;
@@ -83,13 +82,12 @@ std::shared_ptr<Session> Environment::share(double handle) const {
 
 std::shared_ptr<Session> Environment::remove(double handle) noexcept {
   Place* place = find(handle);
-  if (place == nullptr || forked()) return nullptr;
+  if (place == nullptr) return nullptr;
   free_.push_back(static_cast<std::size_t>(place - places_.data()));
   return std::move(place->session);
 }
 
 void Environment::flush_all() noexcept {
-  if (forked()) return;
   for (const Place& place : places_) {
     if (place.session) place.session->cancel();
   }

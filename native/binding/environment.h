@@ -46,9 +46,12 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
+  // In a child of fork(): sessions, locks and threads are the parent's, and must not be touched.
+  bool forked() const noexcept { return os::process_generation() != process_; }
+
   // A number that only this environment can turn back into the session. Never used twice.
   double add(std::shared_ptr<Session> session);
-  // Throws Failure: closed for a handle whose session has ended, forked in a child of the process.
+  // Throws Failure (closed) for a handle whose session has ended.
   Session& session(double handle) const;
   std::shared_ptr<Session> share(double handle) const;
   // nullptr where it has ended before.
@@ -70,9 +73,6 @@ class Environment {
   };
   Place* find(double handle) noexcept;
   const Place* find(double handle) const noexcept;
-
-  // Sessions, locks and threads are the parent's: nothing of them may be touched.
-  bool forked() const noexcept { return os::process_generation() != process_; }
 
   Napi::Env env_;
   const std::uint32_t process_ = os::process_generation();

@@ -66,6 +66,7 @@ void Session::cancel() noexcept {
 }
 
 Result<bool> Session::refresh() {
+  if (!options_.read_only) return false;
   auto fresh = engine::registry().refresh(path_, *share_);
   if (!fresh) return fresh.status();
   const bool replaced = static_cast<bool>(*fresh);
@@ -92,8 +93,9 @@ const engine::Snapshot* Session::snapshot(std::uint64_t number) {
 }
 
 void Session::drop_snapshot(std::uint64_t number) noexcept {
+  decltype(snapshots_)::node_type dropped;  // unmaps a replaced store: not under the mutex
   const std::scoped_lock lock(mutex_);
-  snapshots_.erase(number);
+  dropped = snapshots_.extract(number);
 }
 
 Result<engine::Appended> Session::append(engine::Store& store,

@@ -1,7 +1,6 @@
 #include "engine/changes.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/text.h"
 
@@ -20,8 +19,9 @@ Result<Changes> Changes::since(const Snapshot& snapshot, const HistoryFloor& flo
   if (since_lsn > snapshot.point().lsn) {
     return Status(Code::conflict,
                   text("there is no LSN ", since_lsn, " yet, the last is ", snapshot.point().lsn,
-                       ": it is of another store, or of changes that were lost before they were "
-                       "durable; copy the store anew, with sinceLsn: 0"));
+                       ": a reader may need refresh(); else it is of another store, or of changes "
+                       "that were lost before they were durable: copy the store anew, with "
+                       "sinceLsn: 0"));
   }
   Changes out(snapshot, floor);
   out.seek(since_lsn);
@@ -49,21 +49,19 @@ void Changes::seek(std::uint64_t since_lsn) {
 // gap.
 void Changes::enter(std::size_t index) noexcept {
   const std::vector<Extent*>& extents = snapshot_->extents();
-  extent_ = index;
+  for (; extent_ < index; ++extent_) {
+    const std::uint32_t records = extents[extent_]->geometry().counts.records;
+    floor_left_ -= std::min<std::uint64_t>(floor_left_, records);
+  }
   record_ = 0;
   slot_ = 0;
-  const std::uint64_t before = std::accumulate(
-      extents.begin(), extents.begin() + static_cast<std::ptrdiff_t>(index), std::uint64_t{0},
-      [](std::uint64_t sum, const Extent* e) { return sum + e->geometry().counts.records; });
   const Extent& extent = *extents[index];
-  if (before < floor_records_) {
+  if (floor_left_ > 0) {
     records_ = extent.geometry().counts.records;
     return;
   }
-  const std::uint64_t end_lsn =
-      index + 1 < extents.size()
-          ? std::min(extents[index + 1]->base_lsn() - 1, snapshot_->point().lsn)
-          : snapshot_->point().lsn;
+  std::uint64_t end_lsn = snapshot_->point().lsn;
+  if (index + 1 < extents.size()) end_lsn = std::min(end_lsn, extents[index + 1]->base_lsn() - 1);
   records_ =
       end_lsn < extent.base_lsn() ? 0 : static_cast<std::uint32_t>(end_lsn - extent.base_lsn() + 1);
 }

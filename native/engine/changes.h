@@ -35,14 +35,14 @@ class Changes {
 
  private:
   Changes(const Snapshot& snapshot, const HistoryFloor& floor)
-      : snapshot_(&snapshot), floor_records_(floor.records) {}
+      : snapshot_(&snapshot), floor_left_(floor.records) {}
   void seek(std::uint64_t since_lsn);
   void enter(std::size_t extent) noexcept;
   Result<bool> read(Change& out);
 
   const Snapshot* snapshot_;
-  std::uint64_t floor_records_;
 
+  std::uint64_t floor_left_;  // records of the floor in this extent and behind it
   std::size_t extent_ = 0;
   std::uint32_t records_ = 0;  // in the extent
   std::uint32_t record_ = 0;   // the next one, of the extent

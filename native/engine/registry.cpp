@@ -158,6 +158,16 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
     entry = entry_for({id, request.read_only});
     lock = std::unique_lock(entry->mutex);
   }
+  if (entry->store && entry->store->read_only()) {
+    // It shows what it showed when it was opened or refreshed last: by another handle.
+    auto outcome = entry->store->refresh();
+    if (!outcome) return outcome.status();
+    if (*outcome == Follower::Outcome::rewritten) {
+      lock.unlock();
+      forget(entry);
+      return std::optional<Handle>();
+    }
+  }
   if (!entry->store) {
     if (!request.read_only) {
       auto locked = file->try_lock();
@@ -192,7 +202,7 @@ Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle
                                            const Protocol& protocol) {
   if (os::process_generation() != process_) return forked_failure(path);
   return guarded([&]() -> Result<Handle> {
-    if (!handle->read_only()) return Handle();
+    if (handle.writes_) return Handle();
     OpenRequest request;
     const format::Schema& schema = handle->schema();
     request.create = false;
@@ -221,7 +231,6 @@ Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle
 // False where only opening it anew will do.
 Result<bool> Registry::refresh_in_place(const std::string& path, const Handle& handle,
                                         const Protocol& protocol) {
-  if (!handle->read_only()) return true;
   auto there = files_.stat(path);
   if (!there) return there.status();
   auto open = handle->file_info();

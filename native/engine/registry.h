@@ -70,7 +70,7 @@ class Registry {
 
   // Takes in what the writer of a store opened for reading has added. Where another file took its
   // place at `path`, or its history was rewritten, returns a handle to what is there now; the one
-  // given goes on showing what it showed. Nothing to do for a handle that shares a writer's store.
+  // given goes on showing what it showed. Nothing to do for a handle that may write.
   Result<Handle> refresh(const std::string& path, const Handle& handle,
                          const Protocol& protocol = {});
 

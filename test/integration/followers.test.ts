@@ -64,6 +64,31 @@ test('a refresh in one isolate shows in the others, and each is told once', asyn
   worker.postMessage('end');
 });
 
+test('a store that is opened shows the file as it is then', async () => {
+  const file = await written(1);
+  using reader = open(file);
+  await write(file, 'store.storeVector(2, [1, 2, 3, 4])');
+  using other = open(file);
+  expect(other.vectorCount).toBe(2);
+  expect(reader.refresh()).toBe(true);
+  expect(other.refresh()).toBe(false);
+});
+
+test('a reader beside a writer in its own process is up to date, until another file takes its place', async () => {
+  const file = await written(1);
+  using writer = new MemoryMappedVectorStore(file, 4);
+  using reader = open(file);
+  writer.storeVector(2, [1, 2, 3, 4]);
+  expect(reader.has(2)).toBe(true);
+  expect(writer.refresh()).toBe(false);
+  expect(reader.refresh()).toBe(true);
+  expect(reader.refresh()).toBe(false);
+  renameSync(await written(5), file);
+  expect(reader.refresh()).toBe(true);
+  expect(reader.vectorCount).toBe(5);
+  expect(writer.vectorCount).toBe(2);
+});
+
 describe('another file in its place', () => {
   const replacement = async (dimension: number): Promise<string> => {
     const file = directory.file();

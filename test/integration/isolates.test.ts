@@ -53,6 +53,15 @@ describe('a store belongs to its thread', () => {
     });
   });
 
+  test("and can be made a class of one's own with any property", () => {
+    class Mine extends MemoryMappedVectorStore {
+      thread = 7;
+      handle = 8;
+    }
+    using store = new Mine(directory.file(), 4);
+    expect([store.thread, store.handle, store.storeVector(1, [1, 2, 3, 4])]).toEqual([7, 8, 1]);
+  });
+
   test('its number means nothing in another', async () => {
     using store = new MemoryMappedVectorStore(directory.file(), 4);
     const forged = `const store = new MemoryMappedVectorStore(workerData + '.other', 4);

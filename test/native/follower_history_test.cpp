@@ -3,6 +3,7 @@
 // writer goes on from what the disk has.
 #include <utility>
 
+#include "engine/registry.h"
 #include "protocol_fixture.h"
 
 namespace jvdb::test::protocol {
@@ -25,7 +26,7 @@ struct Lost {
     expect_equal(reader->last_lsn(), 1 + lost);
   }
   std::unique_ptr<Store> reopen() {
-    disk.files.forget_lost(kPath, 0, disk.files.bytes(kPath).size());
+    disk.forget();
     return disk.open();
   }
   // A new writer finds LSN 1 and writes `count` others.
@@ -156,6 +157,41 @@ const Test kEvicted("follower_history_test", "rule 18: nor is what the cache has
   });
 });
 
+const Test kDoubtKept("follower_history_test",
+                      "a refresh keeps in doubt what it had taken in before and is not durable",
+                      [] {
+                        Disk disk{Protocol()};
+                        auto writer = disk.open();
+                        disk.put(*writer, 1, 1);
+                        expect_ok(writer->flush());
+                        disk.put(*writer, 2, 2);
+                        const auto reader = test::open(disk.files, kPath, {true, {}, {}});
+                        disk.put(*writer, 3, 3);
+                        expect(take(reader->refresh()) == Outcome::advanced);
+                        expect(take(reader->vector(disk.ids(2))) != nullptr);
+                        disk.fail_flush(*writer);
+                        disk.forget();
+                        writer = disk.open();
+                        disk.put(*writer, 102, 102);
+                        expect_code(reader->vector(disk.ids(2)).status(), Code::conflict);
+                      });
+
+const Test kEpochAlone("follower_history_test",
+                       "rule 18: a history that ended earlier, its old records untouched", [] {
+                         expect_rule_18(&Protocol::rewritten_history, [](const Protocol& rules) {
+                           Lost lost(rules, 20);
+                           // Only the vector of LSN 3 is forgotten: the records of all that follows
+                           // stay.
+                           lost.disk.files.forget_lost(kPath, kFirst.vectors_offset + 2 * kSector,
+                                                       kSector);
+                           const auto writer = lost.disk.open();
+                           expect_equal(writer->last_lsn(), std::uint64_t{2});
+                           (void)take(writer->append(Group(lost.disk.ids).remove(1)));
+                           auto outcome = lost.reader->refresh();
+                           return outcome && *outcome == Outcome::rewritten;
+                         });
+                       });
+
 const Test kDurable("follower_history_test", "what has become durable is checked once", [] {
   Disk disk{Protocol()};
   const auto writer = disk.open();
@@ -169,25 +205,40 @@ const Test kDurable("follower_history_test", "what has become durable is checked
   expect(take(reader->vector(disk.ids(1))) != nullptr);  // it was checked before
 });
 
-// A writer that starts while the reader walks: what was walked over is written over.
+// A writer that starts while the next reader walks: what was walked over is written over.
+void rewrite_during_walk(Lost& lost, std::unique_ptr<Store>& writer) {
+  lost.disk.files.hooks().before_read = [&, blocks = 0](std::uint64_t offset) mutable {
+    const bool header = offset % format::kExtentAlignment == 0;
+    if (offset < kFirst.records_offset() || header || ++blocks != 2) return;
+    auto hook = std::exchange(lost.disk.files.hooks().before_read, nullptr);
+    writer = lost.rewrite(5);
+  };
+}
+
 bool walks_rightly(const Protocol& rules) {
   Lost lost(rules, 100);
   lost.reader = nullptr;
   std::unique_ptr<Store> writer;
-  int blocks = 0;
-  lost.disk.files.hooks().before_read = [&](std::uint64_t offset) {
-    const bool header = offset % format::kExtentAlignment == 0;
-    if (offset < kFirst.records_offset() || header) return;
-    if (++blocks != 2) return;
-    auto hook = std::exchange(lost.disk.files.hooks().before_read, nullptr);
-    writer = lost.rewrite(5);
-  };
+  rewrite_during_walk(lost, writer);
   auto opened = try_open(lost.disk.files, kPath, {true, {}, rules});
   lost.disk.files.hooks().before_read = nullptr;
   expect(writer != nullptr, "the records were read in one block");
   if (!opened) return opened.status().code() == Code::conflict;
   return shows_the_same(**opened, *writer);
 }
+
+const Test kOpenedAgain("follower_history_test", "opening while it is rewritten tries again", [] {
+  Lost lost(Protocol(), 100);
+  lost.reader = nullptr;
+  engine::Registry here{lost.disk.files};
+  engine::OpenRequest reading;
+  reading.create = false;
+  reading.read_only = true;
+  std::unique_ptr<Store> writer;
+  rewrite_during_walk(lost, writer);
+  const auto reader = take(here.open(kPath, reading));
+  expect(writer != nullptr && shows_the_same(*reader, *writer));
+});
 
 const Test kDuringWalk("follower_history_test",
                        "rule 18: a history rewritten while it is read is read again",

@@ -1,6 +1,7 @@
 // Rule 18: a store opened for reading takes in what the writer of the file adds, groups whole or
 // not at all, and notices another file in its place.
 #include <array>
+#include <new>
 #include <utility>
 
 #include "engine/registry.h"
@@ -216,6 +217,57 @@ const Test kShared("follower_test", "the readers of a process share a store", []
   expect(holds(*shared.second, {{1, 1}}));
 });
 
+const Test kOpenedLater("follower_test", "a reader that is opened shows the file as it is then",
+                        [] {
+                          Shared shared;
+                          const auto writer = shared.disk.open();
+                          shared.disk.put(*writer, 1, 1);
+                          expect_ok(writer->flush());
+                          const auto third = take(shared.here.open(kPath, shared.reading));
+                          expect(holds(*third, {{1, 1}}));
+                          shared.disk.put(*writer, 2, 2);
+                          expect(!take(shared.here.refresh(kPath, shared.first)));
+                          shared.disk.fail_flush(*writer);
+                          shared.disk.forget();
+                          const auto next = shared.disk.open();
+                          shared.disk.put(*next, 3, 3);
+                          const auto fourth = take(shared.here.open(kPath, shared.reading));
+                          expect(holds(*fourth, {{1, 1}, {3, 3}}),
+                                 "a history that was lost is shown");
+                          expect(&*fourth != &*third);
+                          // Whoever still has the old one comes to the new one, and only once.
+                          const auto fresh = take(shared.here.refresh(kPath, shared.first));
+                          expect(fresh && &*fresh == &*fourth);
+                          expect(!take(shared.here.refresh(kPath, fresh)));
+                        });
+
+const Test kFailing("follower_test",
+                    "a refresh that fails shows the old state, and the next mends it", [] {
+                      int failures = 0;
+                      for (int k = 0; k < 30; ++k) {
+                        Shared shared;
+                        const auto writer = shared.disk.open();
+                        shared.disk.put(*writer, 1, 1);
+                        expect(!take(shared.here.refresh(kPath, shared.first)));
+                        for (std::uint64_t id = 2; id < 150; ++id) shared.disk.put(*writer, id, id);
+                        int reads = 0;
+                        shared.disk.files.hooks().before_read = [&](std::uint64_t) {
+                          if (reads++ == k) throw std::bad_alloc();
+                        };
+                        auto first = shared.here.refresh(kPath, shared.first);
+                        shared.disk.files.hooks().before_read = nullptr;
+                        if (!first) {
+                          ++failures;
+                          expect(holds(*shared.first, {{1, 1}}));
+                        }
+                        const auto fresh = take(shared.here.refresh(kPath, shared.first));
+                        const Store& now = fresh ? *fresh : *shared.first;
+                        expect_equal(now.live(), std::uint64_t{149});
+                        expect(contents(now) == contents(*writer));
+                      }
+                      expect(failures > 8, "refreshing reads less often than it should");
+                    });
+
 // What refreshing shows after another file took the place of the one that was open.
 bool notices_another_file(const Protocol& rules) {
   Shared shared;
@@ -242,6 +294,24 @@ const Test kReplaced("follower_test", "rule 18: another file at the path is open
   rules.replaced_inode = false;
   expect(!notices_another_file(rules), "switching the rule off is not noticed");
 });
+
+const Test kReplacedBesideWriter(
+    "follower_test", "rule 18: also by a reader that shares the store of a writer", [] {
+      Shared shared;
+      Registry other{shared.disk.files};
+      OpenRequest writing;
+      const auto writer = take(other.open(kPath, writing));
+      (void)take(writer->append(Group(shared.disk.ids).put(1, vector_for(1))));
+      const auto reader = take(other.open(kPath, shared.reading));
+      expect(&*reader == &*writer);
+      expect(!take(other.refresh(kPath, reader)));
+      expect_ok(engine::create_file(shared.disk.files, "other", kSchema, 64));
+      shared.disk.files.replace(kPath, "other");
+      const auto fresh = take(other.refresh(kPath, reader));
+      expect(fresh && holds(*fresh, {}));
+      expect(!take(other.refresh(kPath, writer)), "a writer left its file");
+      expect(holds(*reader, {{1, 1}}));
+    });
 
 const Test kReplacedBadly("follower_test", "a file of another kind in its place is refused", [] {
   Shared shared;

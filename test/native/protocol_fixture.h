@@ -48,6 +48,8 @@ struct Disk {
     expect_code(store.flush(), Code::io);
     files.hooks().fail_sync = nullptr;
   }
+  // The cache forgets what a failed sync lost.
+  void forget() { files.forget_lost(kPath, 0, files.bytes(kPath).size()); }
   // Pulls the plug: `choose` decides for each unsynced sector, by its offset in the file; sizes and
   // names stay.
   void power_cut(const std::function<SectorCut(std::uint64_t offset, std::size_t newest)>& choose) {
