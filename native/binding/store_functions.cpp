@@ -104,14 +104,14 @@ bool is_ending(napi_env env) noexcept {
 using Keep = std::shared_ptr<const float>;
 
 // The ArrayBuffer over a view; nullptr where the runtime has none over memory of others.
-napi_value mapped_buffer(napi_env env, const engine::View& view, std::size_t bytes) {
-  auto keep = std::make_unique<Keep>(view.mapped);
+napi_value mapped_buffer(napi_env env, Keep mapped, std::size_t bytes) {
+  auto keep = std::make_unique<Keep>(std::move(mapped));
   const auto finalize = [](napi_env of, void*, void* hint) {
     if (!is_ending(of)) delete static_cast<Keep*>(hint);  // else the mapping stays for good
   };
   napi_value out = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, const_cast<float*>(view.mapped.get()), bytes, finalize, keep.get(), &out);
+  const napi_status status = napi_create_external_arraybuffer(env, const_cast<float*>(keep->get()),
+                                                              bytes, finalize, keep.get(), &out);
   if (status == napi_no_external_buffers_allowed) return nullptr;
   must(env, status);
   (void)keep.release();
@@ -123,10 +123,10 @@ napi_value view(const Call& call) {
   const Store& store = call.session().store();
   const format::Schema& schema = store.schema();
   const IdValue id(call.env(), call[1], schema.id_type);
-  const engine::View view = take(store.view(id.id()));
+  engine::View view = take(store.view(id.id()));
   if (view.vector == nullptr) return nullptr;
   if (view.mapped) {
-    napi_value mapped = mapped_buffer(call.env(), view, schema.vector_bytes());
+    napi_value mapped = mapped_buffer(call.env(), std::move(view.mapped), schema.vector_bytes());
     if (mapped != nullptr) return mapped;
   }
   Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(call.env(), schema.vector_bytes());

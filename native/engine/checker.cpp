@@ -29,10 +29,13 @@ Status Checker::damaged(const Extent& extent, std::uint32_t index, bool doubted,
 Status Checker::check(Extent& extent, std::uint32_t slot, unsigned parts) const {
   const Doubt now = doubt();
   const SlotArrays& slots = extent.slots;
-  const unsigned done = (slots.vector_checked.test(slot) ? Parts::vector : 0U) |
-                        (slots.code_checked.test(slot) ? Parts::code : 0U) |
-                        (slots.heap_checked.test(slot) ? Parts::heap : 0U);
-  if ((parts & ~done) == 0 && !now.covers(extent, slot)) return {};
+  const auto done = [&](Parts part, const BitSet& checked) {
+    return (parts & part) == 0 || checked.test(slot);
+  };
+  if (done(Parts::vector, slots.vector_checked) && done(Parts::code, slots.code_checked) &&
+      done(Parts::heap, slots.heap_checked) && !now.covers(extent, slot)) {
+    return {};
+  }
   return check_slowly(extent, slot, parts, now);
 }
 
