@@ -21,6 +21,12 @@ test('examples/quickstart.ts', () => {
   expect(output).toContain(`: ${acknowledged!} of them are there`);
 });
 
+test('examples/follow.ts', () => {
+  const output = run('--import', 'tsx', 'examples/follow.ts');
+  expect(output).toMatch(/pass 5: [\d,]+ changes, \d+ vectors\n/);
+  expect(output).toMatch(/The copy has all of its [1-9]\d* vectors\./);
+});
+
 test("the README's example", () => {
   const [, code] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'README.md'), 'utf8'))!;
   const output = run('--input-type=module', '-e', `process.chdir(${JSON.stringify(directory.path)});\n${code!}`);
