@@ -1,7 +1,6 @@
 #include "engine/follower.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
 #include "format/seal.h"
@@ -76,7 +75,7 @@ Result<bool> Follower::continues(const format::ParsedFile& now) const {
   }
   auto last = last_record(catalog_.last_extent(), end_.fill.records);
   if (!last) return last.status();
-  return std::memcmp(&*last, &*last_, sizeof(Record)) == 0;
+  return last->record_crc == last_->record_crc && last->record_crc == format::crc_of(*last);
 }
 
 // Publishes what the walk that ended at `end` found; false where a writer began an epoch meanwhile,

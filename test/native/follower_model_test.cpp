@@ -155,10 +155,12 @@ class Model {
 
 const Test kModel("follower_model_test", "a reader shows what the writer does, in random histories",
                   [] {
-                    const char* seed = std::getenv("JVDB_SEED");
-                    const std::uint64_t first =
-                        seed == nullptr ? 1 : std::strtoull(seed, nullptr, 10);
-                    const std::uint64_t count = seed == nullptr ? 100 : 1;
+                    const auto number = [](const char* name, std::uint64_t otherwise) {
+                      const char* text = std::getenv(name);
+                      return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+                    };
+                    const std::uint64_t first = number("JVDB_SEED", 1);
+                    const std::uint64_t count = number("JVDB_HISTORIES", 40);
                     for (std::uint64_t i = 0; i < count; ++i) Model(first + i).run(120);
                   });
 
