@@ -130,7 +130,8 @@ describe('in a process of its own', () => {
       gc(); await pause(20); gc();
       const after = process.memoryUsage();
       const grown = (after.rss - before.rss) / 2 ** 20;
-      console.log(ok && grown < 50 && mappings() <= 2 || { grown, ok, mappings: mappings() });`));
+      const most = process.env.ASAN_OPTIONS === undefined ? 50 : 600; // AddressSanitizer keeps what is freed for a while
+      console.log(ok && grown < most && mappings() <= 2 || { grown, ok, mappings: mappings() });`));
 
   test('a view that is transferred goes where it is taken, or is not taken', () =>
     run(`const store = make();

@@ -2,8 +2,7 @@
 // does not is Code::corrupt. By default every bit of what the engine reads is flipped, one bit of
 // each byte of padding and one of every 509th byte that nobody used yet, and the file is opened for
 // writing or reading in turn; JVDB_DAMAGE=all flips every bit of every byte, cuts at every length,
-// and opens both ways; JVDB_DAMAGE=few flips one bit of each byte, and cuts
-// around sectors.
+// and opens both ways.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -211,7 +210,7 @@ class Damage {
     for (const Region& region : map_.regions()) {
       for (; at < region.begin; ++at) flip_unused(at);
       for (; at < region.end; ++at) {
-        const bool one = few_ || (!region.means_something && !all_);
+        const bool one = !region.means_something && !all_;
         for (unsigned bit = one ? at % 8 : 0; bit < 8; bit += one ? 8 : 1) {
           flip(at, bit, region.what, region.outcome);
         }
@@ -242,8 +241,7 @@ class Damage {
 
   std::uint64_t cut_all() {
     for (std::uint64_t size = file_.bytes.size(); size-- > 0;) {
-      if (all_ || size % kSector <= 1 || size % kSector == kSector - 1 ||
-          (!few_ && inside_a_region(size))) {
+      if (all_ || size % kSector <= 1 || size % kSector == kSector - 1 || inside_a_region(size)) {
         cut(size);
       }
     }
@@ -295,7 +293,6 @@ class Damage {
 
   static constexpr std::uint64_t kSampled = 509;
   const bool all_ = setting_is("all");
-  const bool few_ = setting_is("few");
   const Variant& variant_;
   const Recorded& file_;
   MemoryImage image_;
