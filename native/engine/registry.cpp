@@ -141,61 +141,66 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
                                                              const std::string& path,
                                                              const os::FileId& id,
                                                              const OpenRequest& request) {
-  // A reader shares the engine of a writer in this process, which is always up to date.
-  std::shared_ptr<Entry> entry;
-  std::unique_lock<std::mutex> lock;
-  if (request.read_only) {
-    entry = existing_entry({id, false});
-    if (entry) {
-      lock = std::unique_lock(entry->mutex);
-      if (!entry->store) {
-        lock.unlock();
-        entry = nullptr;
-      }
-    }
-  }
-  if (!entry) {
-    entry = entry_for({id, request.read_only});
-    lock = std::unique_lock(entry->mutex);
-  }
-  if (entry->store && entry->store->read_only()) {
-    // It shows what it showed when it was opened or refreshed last: by another handle.
-    auto outcome = entry->store->refresh();
-    if (!outcome) return outcome.status();
-    if (*outcome == Follower::Outcome::rewritten) {
-      lock.unlock();
-      forget(entry);
-      return std::optional<Handle>();
-    }
-  }
-  if (!entry->store) {
-    if (!request.read_only) {
-      auto locked = file->try_lock();
-      if (!locked) return locked.status();
-      if (!*locked) {
-        return Status(Code::locked, text(path,
-                                         " is open for writing in another process; close it "
-                                         "there, or open it here with readOnly: true"));
-      }
-      // The path may lead to another file by now: the lock must be on the one it leads to.
-      auto now = files_.stat(path);
-      const bool moved = !now || now->id != id;
-      if (moved && request.protocol.stat_after_lock) return std::optional<Handle>();
-    }
-    auto store =
-        Store::open(std::move(file), {request.read_only, request.access, request.protocol});
-    if (!store) {
-      const bool again = store.status().code() == Code::conflict;
-      return again ? Result(std::optional<Handle>()) : store.status();
-    }
-    Status status = check_request(**store, request);
-    if (!status) return status;
-    entry->store = std::move(*store);
-  } else if (Status status = check_request(*entry->store, request); !status) {
+  const auto [entry, lock] = locked_entry(id, request.read_only);
+  auto ready = entry->store ? bring_up_to_date(entry)
+                            : open_store(*entry, std::move(file), path, id, request);
+  if (!ready) return ready.status();
+  if (!*ready) return std::optional<Handle>();
+  if (Status status = check_request(*entry->store, request); !status) {
+    if (entry->handles == 0) entry->store.reset();
     return status;
   }
   ++entry->handles;
   return std::optional<Handle>(Handle(entry, !request.read_only));
+}
+
+// A reader shares the engine of a writer in this process, which is always up to date.
+Registry::LockedEntry Registry::locked_entry(const os::FileId& id, bool read_only) {
+  if (read_only) {
+    if (auto entry = existing_entry({id, false})) {
+      std::unique_lock lock(entry->mutex);
+      if (entry->store) return {std::move(entry), std::move(lock)};
+    }
+  }
+  auto entry = entry_for({id, read_only});
+  std::unique_lock lock(entry->mutex);
+  return {std::move(entry), std::move(lock)};
+}
+
+// A reader's store shows what it showed when another handle was opened or refreshed. False where
+// only opening it anew will do.
+Result<bool> Registry::bring_up_to_date(const std::shared_ptr<Entry>& entry) {
+  auto outcome = entry->store->refresh();
+  if (!outcome) return outcome.status();
+  if (*outcome != Follower::Outcome::rewritten) return true;
+  forget(entry);
+  return false;
+}
+
+// False where the file changed meanwhile.
+Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
+                                  const std::string& path, const os::FileId& id,
+                                  const OpenRequest& request) {
+  if (!request.read_only) {
+    auto locked = file->try_lock();
+    if (!locked) return locked.status();
+    if (!*locked) {
+      return Status(Code::locked, text(path,
+                                       " is open for writing in another process; close it "
+                                       "there, or open it here with readOnly: true"));
+    }
+    // The path may lead to another file by now: the lock must be on the one it leads to.
+    auto now = files_.stat(path);
+    const bool moved = !now || now->id != id;
+    if (moved && request.protocol.stat_after_lock) return false;
+  }
+  auto store = Store::open(std::move(file), {request.read_only, request.access, request.protocol});
+  if (!store) {
+    const bool again = store.status().code() == Code::conflict;
+    return again ? Result(false) : store.status();
+  }
+  entry.store = std::move(*store);
+  return true;
 }
 
 Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle& handle,
@@ -218,7 +223,6 @@ Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle
       auto done = refresh_in_place(path, current, protocol);
       if (!done) return done.status();
       if (*done) return fresh;
-      forget(current.entry_);
       auto opened = open(path, request);
       if (!opened) return opened.status();
       fresh = std::move(*opened);
@@ -236,9 +240,7 @@ Result<bool> Registry::refresh_in_place(const std::string& path, const Handle& h
   auto open = handle->file_info();
   if (!open) return open.status();
   if (there->id != open->id && protocol.replaced_inode) return false;
-  auto outcome = handle->refresh();
-  if (!outcome) return outcome.status();
-  return *outcome != Follower::Outcome::rewritten;
+  return bring_up_to_date(handle.entry_);
 }
 
 // Whoever opens the file from here on gets a store of its own.

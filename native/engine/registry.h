@@ -88,6 +88,14 @@ class Registry {
   Result<std::optional<Handle>> try_open(const std::string& path, const OpenRequest& request);
   Result<std::optional<Handle>> open_entry(std::unique_ptr<os::File> file, const std::string& path,
                                            const os::FileId& id, const OpenRequest& request);
+  struct LockedEntry {
+    std::shared_ptr<Entry> entry;
+    std::unique_lock<std::mutex> lock;
+  };
+  LockedEntry locked_entry(const os::FileId& id, bool read_only);
+  Result<bool> bring_up_to_date(const std::shared_ptr<Entry>& entry);
+  Result<bool> open_store(Entry& entry, std::unique_ptr<os::File> file, const std::string& path,
+                          const os::FileId& id, const OpenRequest& request);
   std::shared_ptr<Entry> entry_for(const Key& key);
   std::shared_ptr<Entry> existing_entry(const Key& key);
   void forget(const std::shared_ptr<Entry>& entry);

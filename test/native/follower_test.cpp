@@ -306,10 +306,14 @@ const Test kReplacedBesideWriter(
       expect(&*reader == &*writer);
       expect(!take(other.refresh(kPath, reader)));
       expect_ok(engine::create_file(shared.disk.files, "other", kSchema, 64));
+      shared.disk.files.replace("old", kPath);
       shared.disk.files.replace(kPath, "other");
       const auto fresh = take(other.refresh(kPath, reader));
       expect(fresh && holds(*fresh, {}));
       expect(!take(other.refresh(kPath, writer)), "a writer left its file");
+      // The engine is still found by whoever opens its file.
+      shared.disk.files.replace(kPath, "old");
+      expect(&*take(other.open(kPath, writing)) == &*writer);
       expect(holds(*reader, {{1, 1}}));
     });
 
