@@ -112,11 +112,7 @@ const Test kLyingHeader("failed_sync_test",
 // leaves what is on the disk.
 bool keeps_what_it_found(Disk& disk, const std::function<void(Store&)>& use) {
   {
-    const auto store = disk.open();
-    disk.put(*store, 1, 1);
-    expect_ok(store->flush());
-    disk.put(*store, 2, 2);
-    disk.fail_flush(*store);
+    disk.lose_second(*disk.open());
   }
   std::uint64_t durable = 0;
   {
@@ -182,11 +178,7 @@ const Test kForgotten("failed_sync_test",
                       "rule 12: what the cache forgets before the first sync is an error", [] {
                         Disk disk{Protocol()};
                         {
-                          const auto store = disk.open();
-                          disk.put(*store, 1, 1);
-                          expect_ok(store->flush());
-                          disk.put(*store, 2, 2);
-                          disk.fail_flush(*store);
+                          disk.lose_second(*disk.open());
                         }
                         {
                           const auto store = disk.open();

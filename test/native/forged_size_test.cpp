@@ -20,13 +20,6 @@ constexpr char kPath[] = "db.jvdb";
 constexpr std::size_t kLargestAllocation = std::size_t{1} << 20;
 constexpr std::uint64_t kMax64 = ~std::uint64_t{0};
 
-template <typename T>
-struct Case {
-  const char* what;
-  void (*change)(T&);
-  Code expected = Code::corrupt;
-};
-
 // Opens it both ways; the image fails the test where it is written to or mapped past its end.
 void expect_opening(HostileFile& file, Code expected, const std::string& what) {
   MemoryImage image(file.disk.bytes(kPath));

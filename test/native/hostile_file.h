@@ -18,6 +18,14 @@
 
 namespace jvdb::test {
 
+// A field given another value.
+template <typename T>
+struct Case {
+  const char* what;
+  void (*change)(T&);
+  Code expected = Code::corrupt;
+};
+
 class HostileFile {
  public:
   static constexpr char path[] = "db.jvdb";

@@ -16,14 +16,6 @@ using format::Superblock;
 constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;
 constexpr char kPath[] = "db.jvdb";
 
-// A field given another value.
-template <typename T>
-struct Case {
-  const char* what;
-  void (*change)(T&);
-  Code expected = Code::corrupt;
-};
-
 // Refused, and not a byte of it changed.
 void expect_refused(HostileFile& file, Code expected, const std::string& what) {
   const auto before = file.disk.bytes(kPath);

@@ -72,10 +72,7 @@ const Test kEvicted("protocol_disk_test",
                     "rule 12: after a failed sync, what the cache lost is an error", [] {
                       Disk disk{Protocol()};
                       const auto store = disk.open();
-                      disk.put(*store, 1, 1);
-                      expect_ok(store->flush());
-                      disk.put(*store, 2, 2);
-                      disk.fail_flush(*store);
+                      disk.lose_second(*store);
                       disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
                       expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
                       expect_code(store->get({2, {}}, engine::Checker::vector).status(), Code::io);

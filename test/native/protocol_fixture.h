@@ -48,6 +48,13 @@ struct Disk {
     expect_code(store.flush(), Code::io);
     files.hooks().fail_sync = nullptr;
   }
+  // LSN 1 is durable, 2 is in the cache alone, and the handle writes no more.
+  void lose_second(Store& store) {
+    put(store, 1, 1);
+    expect_ok(store.flush());
+    put(store, 2, 2);
+    fail_flush(store);
+  }
   // The cache forgets what a failed sync lost.
   void forget() { files.forget_lost(kPath, 0, files.bytes(kPath).size()); }
   // Pulls the plug: `choose` decides for each unsynced sector, by its offset in the file; sizes and
