@@ -1,4 +1,4 @@
-/** Records, changes and hits from the columns that the addon gives. */
+/** Records and changes from the columns that the addon gives. */
 import { fromJson } from './metadata.js';
 import { guard, type ChangeColumns, type EntryColumns } from './native.js';
 import type { Change, VectorId, VectorRecord } from './types.js';

@@ -78,8 +78,8 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * A vector in the mapped file itself, without a copy: for large vectors that are read once, in place.
    * It shows the vector as it is now, whatever becomes of the id, and outlives the store: the mapping
    * goes when the last view of its part of the file was collected, or, where a worker ended before that,
-   * with the process. What is written into it reaches
-   * neither the file nor what other calls answer; later views of the same page may show it.
+   * with the process. What is written into it reaches neither the file nor what other calls answer; later
+   * views of the same page may show it.
    *
    * It is a copy where the vector's page is not completely written yet, where what was written may still
    * be lost (a reader beside a writer that has not flushed), and where the runtime has no array buffers

@@ -164,8 +164,8 @@ Status Journal::begin_epoch_locked() {
 }
 
 // Before a handle's first sync: after a failed one what recovery found and relied on may lie in the
-// cache alone, clean in its eyes, and the older superblock, which
-// the next one overwrites, be what the disk has.
+// cache alone, clean in its eyes, and the older superblock, which the next one overwrites, be what
+// the disk has.
 Status Journal::write_found_again() {
   const std::size_t first = block_.extent_count;
   const std::size_t end = catalog_.tail().extent_count;

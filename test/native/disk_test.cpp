@@ -14,12 +14,6 @@ namespace {
 using engine::OpenRequest;
 using engine::Registry;
 
-OpenRequest request_for(std::uint32_t dimension) {
-  OpenRequest request;
-  request.dimension = dimension;
-  return request;
-}
-
 const Test kShared("disk_test", "handles to one file share its engine, under any of its names", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";

@@ -14,7 +14,6 @@
 namespace jvdb::test {
 namespace {
 
-using engine::OpenRequest;
 using engine::Registry;
 
 // What `body` says in a child that never execs.
@@ -33,17 +32,11 @@ bool in_child(const std::function<bool()>& body) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-OpenRequest request_of(std::uint32_t dimension) {
-  OpenRequest request;
-  request.dimension = dimension;
-  return request;
-}
-
 const Test kChild("fork_test", "a child is refused, and does the parent no harm", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";
   Registry registry(os::disk());
-  auto store = take(registry.open(path, request_of(4)));
+  auto store = take(registry.open(path, request_for(4)));
   Ids ids(format::IdType::int64);
   (void)take(store->append(Group(ids).put(1, vector_of(4, 1))));
 
@@ -56,14 +49,14 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
            forked(store->search(vector_of(4, 1), {}, never).status()) &&
            forked(store->stats().status()) && forked(store->flush()) && forked(store->commit(1)) &&
            forked(registry.refresh(path, store).status()) &&
-           forked(registry.open(path, request_of(4)).status()) &&
-           forked(registry.open(directory.path() + "/other.jvdb", request_of(4)).status()) &&
+           forked(registry.open(path, request_for(4)).status()) &&
+           forked(registry.open(directory.path() + "/other.jvdb", request_for(4)).status()) &&
            forked(store.close());
   }));
 
   (void)take(store->append(Group(ids).put(3, vector_of(4, 3))));
   expect_ok(store.close());
-  const auto again = take(registry.open(path, request_of(4)));
+  const auto again = take(registry.open(path, request_for(4)));
   expect_equal(again->live(), std::uint64_t{2});
   expect_equal(again->last_lsn(), std::uint64_t{2});
 });
@@ -72,7 +65,7 @@ const Test kLock("fork_test", "a child that lives on does not keep the lock", []
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";
   Registry registry(os::disk());
-  auto store = take(registry.open(path, request_of(4)));
+  auto store = take(registry.open(path, request_for(4)));
   int pipe[2];
   expect(::pipe(pipe) == 0);
   const pid_t child = ::fork();
@@ -83,7 +76,7 @@ const Test kLock("fork_test", "a child that lives on does not keep the lock", []
   }
   expect_ok(store.close());
   Registry other(os::disk());
-  const auto status = other.open(path, request_of(4)).status();
+  const auto status = other.open(path, request_for(4)).status();
   ::close(pipe[0]);
   ::close(pipe[1]);
   int ended = 0;

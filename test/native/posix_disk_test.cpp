@@ -17,12 +17,6 @@ namespace {
 using engine::OpenRequest;
 using engine::Registry;
 
-OpenRequest request_for(std::uint32_t dimension) {
-  OpenRequest request;
-  request.dimension = dimension;
-  return request;
-}
-
 const Test kShared("posix_disk_test", "a symbolic link shares the engine of its file", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";

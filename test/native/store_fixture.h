@@ -140,6 +140,13 @@ inline std::optional<Stored> get(const engine::Store& store, const engine::Id& i
                 std::string(entry->metadata)};
 }
 
+// Creates a file for vectors of this dimension, or opens it.
+inline engine::OpenRequest request_for(std::uint32_t dimension) {
+  engine::OpenRequest request;
+  request.dimension = dimension;
+  return request;
+}
+
 // Everything in a store, by id text or number.
 inline std::map<std::string, Stored> contents(
     const engine::Store& store, std::source_location where = std::source_location::current()) {

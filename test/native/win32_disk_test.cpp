@@ -26,12 +26,6 @@ using os::win32::Handle;
 
 using Bytes = std::vector<std::byte>;
 
-OpenRequest request_for(std::uint32_t dimension) {
-  OpenRequest request;
-  request.dimension = dimension;
-  return request;
-}
-
 std::wstring wide(const std::string& path) {
   return take(os::win32::system_path(path));
 }
