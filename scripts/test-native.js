@@ -1,6 +1,7 @@
 'use strict';
 // Builds the C++ tests and runs them with each instruction set this machine has.
 // Usage: node scripts/test-native.js [--sanitize=address,undefined | --sanitize=thread] [suite]
+const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { root, run, runPackage, hasCMake, nodeGypHeaders } = require('./run.js');
 
@@ -26,7 +27,10 @@ function build() {
 
 const tests = build();
 run(tests, suites);
-// What depends on the instruction set, without any.
+// What depends on the instruction set, with every other that this machine has.
 if (suites.length === 0) {
-  for (const suite of ['search_test', 'simd_test', 'store_test']) run(tests, [suite], { JVDB_SIMD: 'scalar' });
+  const levels = execFileSync(tests, ['--levels'], { encoding: 'utf8' }).trim().split('\n');
+  for (const level of levels.slice(0, -1)) {
+    for (const suite of ['search_test', 'store_test']) run(tests, [suite], { JVDB_SIMD: level });
+  }
 }

@@ -3,6 +3,8 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define JVDB_X86_64
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define JVDB_ARM64
 #endif
 
 // Lets one function use instructions that the rest of the build doesn't. MSVC needs no leave.
@@ -18,10 +20,16 @@
 
 namespace jvdb {
 
-#if defined(JVDB_X86_64)
 // Asked of the processor and, for wide registers, of the operating system that must keep them.
+#if defined(JVDB_X86_64)
+bool has_sse41() noexcept;  // and SSSE3, which came before it
 bool has_sse42_and_pclmul() noexcept;
 bool has_avx2_and_fma() noexcept;
+bool has_avx_vnni() noexcept;
+bool has_avx512() noexcept;  // F, BW, DQ and VL
+bool has_avx512_vnni() noexcept;
+#elif defined(JVDB_ARM64)
+bool has_dotprod() noexcept;
 #endif
 
 // Begins to bring a cache line in.

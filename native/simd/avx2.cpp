@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "simd/encode.h"
+#include "simd/tiles.h"
 
 #define JVDB_AVX2 JVDB_TARGET("avx2,fma")
 
@@ -97,6 +98,23 @@ JVDB_AVX2 __m256d high_half(__m256 values) noexcept {
   return _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
 }
 
+JVDB_AVX2 CosineSums cosine(const float* a, const float* b, std::size_t n) noexcept {
+  __m256 ab[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+  __m256 aa[2] = {ab[0], ab[0]};
+  __m256 bb[2] = {ab[0], ab[0]};
+  std::size_t turn = 0;
+  for (std::size_t i = 0; i < n; i += 8, turn ^= 1) {
+    const bool whole = i + 8 <= n;
+    const __m256 x = whole ? _mm256_loadu_ps(a + i) : load_first(a + i, n - i);
+    const __m256 y = whole ? _mm256_loadu_ps(b + i) : load_first(b + i, n - i);
+    ab[turn] = _mm256_fmadd_ps(x, y, ab[turn]);
+    aa[turn] = _mm256_fmadd_ps(x, x, aa[turn]);
+    bb[turn] = _mm256_fmadd_ps(y, y, bb[turn]);
+  }
+  return {total(_mm256_add_ps(ab[0], ab[1])), total(_mm256_add_ps(aa[0], aa[1])),
+          total(_mm256_add_ps(bb[0], bb[1]))};
+}
+
 template <typename Add>
 JVDB_AVX2 double sum_double(const float* a, const float* b, std::size_t n) noexcept {
   Sums sums{_mm256_setzero_pd(), _mm256_setzero_pd()};
@@ -108,6 +126,23 @@ JVDB_AVX2 double sum_double(const float* a, const float* b, std::size_t n) noexc
     sums.high = Add::step(high_half(left), high_half(right), sums.high);
   }
   return sums.total();
+}
+
+JVDB_AVX2 ExactSums cosine_exact(const float* a, const float* b, std::size_t n) noexcept {
+  Sums ab{_mm256_setzero_pd(), _mm256_setzero_pd()};
+  Sums bb = ab;
+  for (std::size_t i = 0; i < n; i += 8) {
+    const bool whole = i + 8 <= n;
+    const __m256 left = whole ? _mm256_loadu_ps(a + i) : load_first(a + i, n - i);
+    const __m256 right = whole ? _mm256_loadu_ps(b + i) : load_first(b + i, n - i);
+    const __m256d low = low_half(right);
+    const __m256d high = high_half(right);
+    ab.low = _mm256_fmadd_pd(low_half(left), low, ab.low);
+    ab.high = _mm256_fmadd_pd(high_half(left), high, ab.high);
+    bb.low = _mm256_fmadd_pd(low, low, bb.low);
+    bb.high = _mm256_fmadd_pd(high, high, bb.high);
+  }
+  return {ab.total(), bb.total()};
 }
 
 JVDB_AVX2 float largest_of(const float* v, std::size_t n) noexcept {
@@ -175,12 +210,172 @@ JVDB_AVX2 Encoded encode(const float* v, std::size_t n, std::uint8_t* code,
   return finish_encoding(squared_norm, quantizer.scale, levels.errors.total());
 }
 
+// The four totals of four vectors of eight.
+JVDB_AVX2 __m128 totals(__m256 a, __m256 b, __m256 c, __m256 d) noexcept {
+  const __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+}
+JVDB_AVX2 __m128i totals(__m256i a, __m256i b, __m256i c, __m256i d) noexcept {
+  const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+  return _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+}
+
+struct FloatTile {
+  static constexpr std::size_t kQueries = 2;
+  static constexpr std::size_t kRows = 4;
+
+  JVDB_AVX2 static void tile(const float* queries, const float* rows, std::size_t stride,
+                             float* out) noexcept {
+    __m256 sums[kQueries][kRows] = {};
+    for (std::size_t i = 0; i < stride; i += 8) {
+      const __m256 first = _mm256_load_ps(queries + i);
+      const __m256 second = _mm256_load_ps(queries + stride + i);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m256 row = _mm256_load_ps(rows + r * stride + i);
+        sums[0][r] = _mm256_fmadd_ps(row, first, sums[0][r]);
+        sums[1][r] = _mm256_fmadd_ps(row, second, sums[1][r]);
+      }
+    }
+    for (std::size_t q = 0; q < kQueries; ++q) {
+      _mm_storeu_ps(out + q * kRowsAtOnce, totals(sums[q][0], sums[q][1], sums[q][2], sums[q][3]));
+    }
+  }
+  JVDB_AVX2 static void single(const float* query, const float* rows, std::size_t count,
+                               std::size_t stride, float* out) noexcept {
+    for (std::size_t r = 0; r < count; ++r) {
+      out[r] = sum_float<AddProduct>(query, rows + r * stride, stride);
+    }
+  }
+};
+
+JVDB_AVX2 void dots(const float* queries, std::size_t query_count, const float* rows,
+                    std::size_t row_count, std::size_t stride, float* out) noexcept {
+  over_tiles<FloatTile>(queries, query_count, rows, row_count, stride, out);
+}
+
+// vpmaddubsw saturates on biased codes (2·255·127 > 32,767) but not on magnitudes (2·127·127).
+JVDB_AVX2 __m256i add_code_products(__m256i sum, __m256i row, __m256i query,
+                                    __m256i magnitudes) noexcept {
+  const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(row, query));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+JVDB_AVX2 __m256i load_bytes(const void* from) noexcept {
+  return _mm256_load_si256(static_cast<const __m256i*>(from));
+}
+JVDB_AVX2 __m256i load_row(const std::uint8_t* from) noexcept {
+  return _mm256_xor_si256(load_bytes(from), _mm256_set1_epi8(static_cast<char>(kZeroCode)));
+}
+
+struct CodeTile {
+  static constexpr std::size_t kQueries = 2;
+  static constexpr std::size_t kRows = 4;
+
+  JVDB_AVX2 static void tile(const std::int8_t* queries, const std::uint8_t* rows,
+                             std::size_t stride, std::int32_t* out) noexcept {
+    __m256i sums[kQueries][kRows] = {};
+    for (std::size_t i = 0; i < stride; i += 32) {
+      for (std::size_t q = 0; q < kQueries; ++q) {
+        const __m256i query = load_bytes(queries + q * stride + i);
+        const __m256i magnitudes = _mm256_abs_epi8(query);
+        for (std::size_t r = 0; r < kRows; ++r) {
+          sums[q][r] =
+              add_code_products(sums[q][r], load_row(rows + r * stride + i), query, magnitudes);
+        }
+      }
+    }
+    for (std::size_t q = 0; q < kQueries; ++q) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + q * kRowsAtOnce),
+                       totals(sums[q][0], sums[q][1], sums[q][2], sums[q][3]));
+    }
+  }
+  JVDB_AVX2 static void single(const std::int8_t* query, const std::uint8_t* rows,
+                               std::size_t count, std::size_t stride, std::int32_t* out) noexcept {
+    for (std::size_t r = 0; r < count; ++r) {
+      const std::uint8_t* row = rows + r * stride;
+      __m256i even = _mm256_setzero_si256();
+      __m256i odd = even;
+      for (std::size_t i = 0; i < stride; i += 64) {
+        const __m256i low = load_bytes(query + i);
+        const __m256i high = load_bytes(query + i + 32);
+        even = add_code_products(even, load_row(row + i), low, _mm256_abs_epi8(low));
+        odd = add_code_products(odd, load_row(row + i + 32), high, _mm256_abs_epi8(high));
+      }
+      const __m256i zero = _mm256_setzero_si256();
+      out[r] = _mm_cvtsi128_si32(totals(_mm256_add_epi32(even, odd), zero, zero, zero));
+    }
+  }
+};
+
+JVDB_AVX2 void code_dots(const std::int8_t* queries, std::size_t query_count,
+                         const std::uint8_t* rows, std::size_t row_count, std::size_t stride,
+                         std::int32_t* out) noexcept {
+  over_tiles<CodeTile>(queries, query_count, rows, row_count, stride, out);
+}
+
+JVDB_AVX2 std::uint64_t mask_of(__m256 lanes) noexcept {
+  return static_cast<unsigned>(_mm256_movemask_ps(lanes));
+}
+
+struct Coefficients {
+  __m256 dot, error, norm, norm_squared, limit;
+
+  JVDB_AVX2 explicit Coefficients(const Bound& bound) noexcept
+      : dot(_mm256_set1_ps(bound.dot_factor)),
+        error(_mm256_set1_ps(bound.error_factor)),
+        norm(_mm256_set1_ps(bound.norm_factor)),
+        norm_squared(_mm256_set1_ps(bound.norm_squared_factor)),
+        limit(_mm256_set1_ps(bound.limit)) {}
+
+  JVDB_AVX2 std::uint64_t reaching(__m256 scaled_dots, __m256 errors, __m256 norms) const noexcept {
+    const __m256 of_norm = _mm256_fnmadd_ps(norm_squared, norms, norm);
+    const __m256 sum = _mm256_fmadd_ps(
+        scaled_dots, dot, _mm256_fmadd_ps(errors, error, _mm256_mul_ps(norms, of_norm)));
+    return mask_of(_mm256_cmp_ps(sum, limit, _CMP_NLT_UQ));
+  }
+};
+
+JVDB_AVX2 std::uint64_t codes_reaching(const Bound& bound, const std::int32_t* dots,
+                                       const CodeTerms& terms, std::size_t count) noexcept {
+  const Coefficients coefficients(bound);
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < count; i += 8) {
+    const __m256i sums = _mm256_maskload_epi32(dots + i, first_lanes(count - i));
+    const __m256 scaled =
+        _mm256_mul_ps(_mm256_cvtepi32_ps(sums), load_first(terms.scales + i, count - i));
+    out |= coefficients.reaching(scaled, load_first(terms.errors + i, count - i),
+                                 load_first(terms.norms + i, count - i))
+           << i;
+  }
+  return out & first_bits(count);
+}
+
+JVDB_AVX2 std::uint64_t dots_reaching(const Bound& bound, const float* dots, const float* norms,
+                                      std::size_t count) noexcept {
+  const Coefficients coefficients(bound);
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < count; i += 8) {
+    const __m256 norm = load_first(norms + i, count - i);
+    const __m256 outside =
+        _mm256_or_ps(_mm256_cmp_ps(norm, _mm256_set1_ps(bound.smallest_norm), _CMP_NGE_UQ),
+                     _mm256_cmp_ps(norm, _mm256_set1_ps(bound.largest_norm), _CMP_NLE_UQ));
+    const __m256 sums = load_first(dots + i, count - i);
+    out |= (coefficients.reaching(sums, _mm256_setzero_ps(), norm) | mask_of(outside)) << i;
+  }
+  return out & first_bits(count);
+}
+
 constexpr Kernels kKernels = {"avx2",
                               sum_float<AddProduct>,
                               sum_float<AddSquaredDifference>,
+                              cosine,
                               sum_double<AddProduct>,
                               sum_double<AddSquaredDifference>,
-                              encode};
+                              cosine_exact,
+                              encode,
+                              dots,
+                              code_dots,
+                              codes_reaching,
+                              dots_reaching};
 
 }  // namespace
 

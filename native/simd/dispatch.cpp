@@ -1,7 +1,7 @@
-// Chooses the level. A processor's features are asked of the compiler's runtime, which also checks
-// that the operating system keeps the wide registers.
+// Chooses the level.
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "base/cpu.h"
 #include "base/text.h"
@@ -10,34 +10,69 @@
 namespace jvdb::simd {
 namespace {
 
-const Kernels* best() noexcept {
-  return supported(avx2()) ? avx2() : scalar();
+struct Level {
+  const Kernels* kernels;
+  bool (*supported)() noexcept;
+};
+
+bool always() noexcept {
+  return true;
+}
+
+// From the plainest to the best.
+const std::vector<Level>& levels_of_build() {
+  static const std::vector<Level> levels = {
+      {scalar(), always},
+#if defined(JVDB_X86_64)
+      {avx2(), has_avx2_and_fma}, {avxvnni(), has_avx_vnni},
+      {avx512(), has_avx512},     {avx512vnni(), has_avx512_vnni},
+#elif defined(JVDB_ARM64)
+      {neon(), always},
+      {neondot(), has_dotprod},
+#endif
+  };
+  return levels;
+}
+
+std::string names(std::span<const Kernels* const> levels) {
+  std::string out;
+  for (const Kernels* level : levels) out += text(out.empty() ? "" : ", ", level->name);
+  return out;
 }
 
 Result<const Kernels*> by_name(const char* name) {
-  for (const Kernels* level : {scalar(), avx2()}) {
-    if (level == nullptr || std::strcmp(level->name, name) != 0) continue;
-    if (supported(level)) return level;
-    return Status(Code::invalid_argument,
-                  text("JVDB_SIMD=", name, ": this processor lacks it; it has ", best()->name));
+  for (const Kernels* level : supported_levels()) {
+    if (std::strcmp(level->name, name) == 0) return level;
+  }
+  std::vector<const Kernels*> all;
+  for (const Level& level : levels_of_build()) {
+    all.push_back(level.kernels);
+    if (std::strcmp(level.kernels->name, name) != 0) continue;
+    return Status(
+        Code::invalid_argument,
+        text("JVDB_SIMD=", name, ": this processor lacks it; use ", names(supported_levels())));
   }
   return Status(Code::invalid_argument,
-                text("JVDB_SIMD=", name, " is not a level of this build; use scalar or avx2"));
+                text("JVDB_SIMD=", name, " is not a level of this build; use one of ", names(all)));
 }
 
 Result<const Kernels*> decide() {
   const char* forced = std::getenv("JVDB_SIMD");
-  return forced == nullptr || *forced == '\0' ? Result<const Kernels*>(best()) : by_name(forced);
+  if (forced == nullptr || *forced == '\0') return supported_levels().back();
+  return by_name(forced);
 }
 
 }  // namespace
 
-bool supported(const Kernels* level) noexcept {
-  if (level == nullptr) return false;
-#if defined(JVDB_X86_64)
-  if (level == avx2()) return has_avx2_and_fma();
-#endif
-  return true;
+std::span<const Kernels* const> supported_levels() {
+  static const std::vector<const Kernels*> supported = [] {
+    std::vector<const Kernels*> out;
+    for (const Level& level : levels_of_build()) {
+      if (level.supported()) out.push_back(level.kernels);
+    }
+    return out;
+  }();
+  return supported;
 }
 
 Result<const Kernels*> choose() {

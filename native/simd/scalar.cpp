@@ -58,8 +58,63 @@ Encoded encode(const float* v, std::size_t n, std::uint8_t* code, std::size_t st
   return finish_encoding(squared_norm, quantizer.scale, squared_error);
 }
 
-constexpr Kernels kKernels = {"scalar",       dot_as<float>,         squared_l2_as<float>,
-                              dot_as<double>, squared_l2_as<double>, encode};
+CosineSums cosine(const float* a, const float* b, std::size_t n) noexcept {
+  return {dot_as<float>(a, b, n), dot_as<float>(a, a, n), dot_as<float>(b, b, n)};
+}
+
+ExactSums cosine_exact(const float* a, const float* b, std::size_t n) noexcept {
+  return {dot_as<double>(a, b, n), dot_as<double>(b, b, n)};
+}
+
+void dots(const float* queries, std::size_t query_count, const float* rows, std::size_t row_count,
+          std::size_t stride, float* out) noexcept {
+  for (std::size_t q = 0; q < query_count; ++q) {
+    for (std::size_t r = 0; r < row_count; ++r) {
+      out[q * kRowsAtOnce + r] = dot_as<float>(queries + q * stride, rows + r * stride, stride);
+    }
+  }
+}
+
+void code_dots(const std::int8_t* queries, std::size_t query_count, const std::uint8_t* rows,
+               std::size_t row_count, std::size_t stride, std::int32_t* out) noexcept {
+  for (std::size_t q = 0; q < query_count; ++q) {
+    const std::int8_t* query = queries + q * stride;
+    for (std::size_t r = 0; r < row_count; ++r) {
+      const std::uint8_t* row = rows + r * stride;
+      std::int32_t sum = 0;
+      for (std::size_t i = 0; i < stride; ++i) {
+        sum +=
+            (static_cast<int>(row[i]) - static_cast<int>(kZeroCode)) * static_cast<int>(query[i]);
+      }
+      out[q * kRowsAtOnce + r] = sum;
+    }
+  }
+}
+
+std::uint64_t codes_reaching(const Bound& bound, const std::int32_t* dots, const CodeTerms& terms,
+                             std::size_t count) noexcept {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool reaches =
+        code_reaches(bound, dots[i], terms.scales[i], terms.errors[i], terms.norms[i]);
+    out |= static_cast<std::uint64_t>(reaches) << i;
+  }
+  return out;
+}
+
+std::uint64_t dots_reaching(const Bound& bound, const float* dots, const float* norms,
+                            std::size_t count) noexcept {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    out |= static_cast<std::uint64_t>(dot_reaches(bound, dots[i], norms[i])) << i;
+  }
+  return out;
+}
+
+constexpr Kernels kKernels = {"scalar",     dot_as<float>,  squared_l2_as<float>,
+                              cosine,       dot_as<double>, squared_l2_as<double>,
+                              cosine_exact, encode,         dots,
+                              code_dots,    codes_reaching, dots_reaching};
 
 }  // namespace
 

@@ -1,9 +1,11 @@
 // jvdb_tests [suite [name]]: runs the tests whose suite and name contain these texts.
+// jvdb_tests --levels: prints the instruction sets that JVDB_SIMD may name here, the best one last.
 #include <cstdio>
 #include <exception>
 #include <string_view>
 
 #include "check.h"
+#include "simd/kernels.h"
 
 namespace jvdb::test {
 namespace {
@@ -35,6 +37,10 @@ Test::Test(std::string suite_name, std::string test_name, std::function<void()> 
 int main(int argc, char** argv) {
   const std::string_view suite = argc > 1 ? argv[1] : "";
   const std::string_view name = argc > 2 ? argv[2] : "";
+  if (suite == "--levels") {
+    for (const auto* level : jvdb::simd::supported_levels()) std::puts(level->name);
+    return 0;
+  }
   int passed = 0;
   int failed = 0;
   for (const jvdb::test::Test* test : jvdb::test::all_tests()) {

@@ -15,12 +15,8 @@ namespace {
 
 using simd::Kernels;
 
-std::vector<const Kernels*> levels() {
-  std::vector<const Kernels*> out;
-  for (const Kernels* level : {simd::scalar(), simd::avx2()}) {
-    if (simd::supported(level)) out.push_back(level);
-  }
-  return out;
+std::span<const Kernels* const> levels() {
+  return simd::supported_levels();
 }
 
 std::vector<std::size_t> dimensions() {
@@ -75,6 +71,25 @@ const Test kFloat("simd_test", "float32 sums stay within their bound", [] {
              gamma_of(n, u) * exact.magnitude);
       expect(std::fabs(level->squared_l2(pair.a(), pair.b(), n) - exact.squared_l2) <=
              gamma_of(n + 2, u) * exact.squared_l2);
+    }
+  }
+});
+
+const Test kCosine("simd_test", "cosine sums in one pass are those of three dot products", [] {
+  for (const Kernels* level : levels()) {
+    for (const std::size_t n : dimensions()) {
+      const Pair pair(n, 3.0F, 0.01F, n);
+      const auto within = [&](float found, const float* a, const float* b) {
+        const Reference exact(a, b, n);
+        expect(std::fabs(found - exact.dot) <= gamma_of(n, 0x1p-24L) * exact.magnitude);
+      };
+      const simd::CosineSums sums = level->cosine(pair.a(), pair.b(), n);
+      within(sums.dot, pair.a(), pair.b());
+      within(sums.a_squared, pair.a(), pair.a());
+      within(sums.b_squared, pair.b(), pair.b());
+      const simd::ExactSums exact = level->cosine_exact(pair.a(), pair.b(), n);
+      expect_equal(exact.dot, level->dot_exact(pair.a(), pair.b(), n));
+      expect_equal(exact.b_squared, level->dot_exact(pair.b(), pair.b(), n));
     }
   }
 });
