@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { JvdbError } from './errors.js';
 import type { IdColumn, OpenArguments } from './native.js';
-import type { ChangesOptions, SearchOptions, StoreOptions, VectorId, VectorInput } from './types.js';
+import type { ChangesOptions, StoreOptions, VectorId, VectorInput } from './types.js';
 
 const METRICS = ['cosine', 'dot', 'euclidean'] as const;
 const ID_TYPES = ['int64', 'string'] as const;
@@ -27,11 +27,24 @@ export function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-function invalid(message: string): JvdbError {
+/**
+ * The error of a wrong argument.
+ *
+ * @param message - what is wrong
+ * @returns it
+ */
+export function invalid(message: string): JvdbError {
   return new JvdbError('JVDB_INVALID_ARGUMENT', message);
 }
 
-function checkKeys(options: unknown, known: readonly string[], what: string): void {
+/**
+ * Refuses options that don't exist.
+ *
+ * @param options - as given by the caller
+ * @param known - their names
+ * @param what - how messages call them
+ */
+export function checkKeys(options: unknown, known: readonly string[], what: string): void {
   if (typeof options !== 'object' || options === null)
     throw invalid(`${what} must be an object, not ${shown(options)}`);
   for (const key of Object.keys(options)) {
@@ -46,12 +59,28 @@ function position<T extends string>(names: readonly T[], value: T | undefined, o
   return index;
 }
 
-function flag(value: boolean | undefined, option: string): boolean | undefined {
+/**
+ * An option that is true or false.
+ *
+ * @param value - as given by the caller
+ * @param option - its name
+ * @returns the same
+ */
+export function flag(value: boolean | undefined, option: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
   throw invalid(`${option} must be true or false, not ${shown(value)}`);
 }
 
-function integer(value: unknown, least: number, most: number, what: string): number {
+/**
+ * A whole number.
+ *
+ * @param value - as given by the caller
+ * @param least - the smallest that is allowed
+ * @param most - the largest
+ * @param what - how messages call it
+ * @returns the same
+ */
+export function integer(value: unknown, least: number, most: number, what: string): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   throw invalid(`${what} must be an integer from ${least} to ${most}, not ${shown(value)}`);
 }
@@ -113,21 +142,6 @@ export function openArguments(filePath: string, dimension: number | undefined, o
   ];
 }
 
-const SEARCH_OPTIONS = [
-  'topK',
-  'includeMetadata',
-  'includeVectors',
-  'signal',
-] as const satisfies readonly (keyof SearchOptions)[];
-
-/** Search options with their defaults. */
-export interface CheckedSearchOptions {
-  topK: number;
-  includeMetadata: boolean;
-  includeVectors: boolean;
-  signal: AbortSignal | undefined;
-}
-
 // By what it can do: another realm has another class.
 function isAbortSignal(signal: unknown): boolean {
   const { aborted, throwIfAborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
@@ -135,25 +149,15 @@ function isAbortSignal(signal: unknown): boolean {
   return typeof aborted === 'boolean' && functions;
 }
 
-function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+/**
+ * A signal, if there is one.
+ *
+ * @param signal - as given by the caller
+ * @returns the same
+ */
+export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined || isAbortSignal(signal)) return signal;
   throw invalid(`signal must be an AbortSignal, not ${shown(signal)}`);
-}
-
-/**
- * Search options, checked.
- *
- * @param options - as given by the caller
- * @returns them with their defaults
- */
-export function searchOptions(options: SearchOptions): CheckedSearchOptions {
-  checkKeys(options, SEARCH_OPTIONS, 'search options');
-  return {
-    topK: integer(options.topK ?? 10, 1, Number.MAX_SAFE_INTEGER, 'topK'),
-    includeMetadata: flag(options.includeMetadata, 'includeMetadata') ?? true,
-    includeVectors: flag(options.includeVectors, 'includeVectors') ?? false,
-    signal: checkedSignal(options.signal),
-  };
 }
 
 /**
@@ -210,9 +214,20 @@ function wrongLength(what: string, length: number, dimension: number): JvdbError
   return new JvdbError('JVDB_DIMENSION_MISMATCH', message);
 }
 
-function checkLength(vector: VectorInput, index: number, dimension: number): void {
+/**
+ * Checks how many values a vector has.
+ *
+ * @param vector - as given by the caller
+ * @param what - how messages call it
+ * @param dimension - what its length must be
+ */
+export function checkLength(vector: VectorInput, what: string, dimension: number): void {
+  if (!Array.isArray(vector) && kindOf(vector) !== 'Float32Array') {
+    const message = `${what} must be a Float32Array or an array of numbers, not ${shown(vector)}`;
+    throw new JvdbError('JVDB_INVALID_VECTOR', message);
+  }
   const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
-  if (length !== dimension) throw wrongLength(`vector ${index} of the batch`, length, dimension);
+  if (length !== dimension) throw wrongLength(what, length, dimension);
 }
 
 /**
@@ -233,16 +248,12 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
   const rows: VectorInput[] = [];
   for (let i = 0; i < count; i++) {
     const vector: unknown = vectors[i];
-    if (!Array.isArray(vector) && kindOf(vector) !== 'Float32Array') {
-      const message = `vector ${i} of the batch must be a Float32Array or an array of numbers, not ${shown(vector)}`;
-      throw new JvdbError('JVDB_INVALID_VECTOR', message);
-    }
-    checkLength(vector as VectorInput, i, dimension);
+    checkLength(vector as VectorInput, `vector ${i} of the batch`, dimension);
     rows.push(vector as VectorInput);
   }
   const flat = new Float32Array(count * dimension);
   rows.forEach((vector, i) => {
-    checkLength(vector, i, dimension); // again: its buffer may be gone by now
+    checkLength(vector, `vector ${i} of the batch`, dimension); // again: its buffer may be gone by now
     if (Array.isArray(vector)) setNumbers(flat, i * dimension, vector as readonly number[], dimension);
     else flat.set(vector, i * dimension);
   });

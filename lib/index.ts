@@ -11,6 +11,8 @@ export type {
   IdType,
   OptionsFor,
   PutChange,
+  RawSearchOptions,
+  RawSearchResult,
   SearchHit,
   SearchOptions,
   StoreOptions,

@@ -44,13 +44,28 @@ export type OpenArguments = [
   commit: boolean,
 ];
 
-/** Search results by column, best first; vectors one after the other. */
+/** What a search asks for: one or more queries one after the other. */
+export type SearchArguments = [
+  queries: Float32Array,
+  topK: number,
+  offset: number,
+  minScore: number,
+  maxDistance: number,
+  filterIds: IdColumn | undefined,
+  excludeIds: IdColumn | undefined,
+  threads: number,
+  metadata: boolean,
+  vectors: boolean,
+];
+
+/** Search results by column, best first, those of each query behind those of the one before; vectors one after the other. */
 export type HitColumns = [
   ids: Id[],
   scores: number[],
   distances: number[],
   metadata: (string | undefined)[] | undefined,
   vectors: ArrayBuffer | undefined,
+  counts: number[],
 ];
 
 /** Entries by column; vectors one after the other, times in milliseconds. */
@@ -96,15 +111,13 @@ export interface Native {
   read(store: Handle, id: Id, out: Float32Array): boolean;
   view(store: Handle, id: Id): ArrayBuffer | undefined;
   readMany(store: Handle, ids: IdColumn, out: Float32Array): number;
-  search(store: Handle, query: Float32Array, topK: number, metadata: boolean, vectors: boolean): HitColumns;
-  searchAsync(
+  search(store: Handle, ...args: SearchArguments): HitColumns;
+  searchAsync(store: Handle, ...args: [...SearchArguments, canceller: Canceller | undefined]): Promise<HitColumns>;
+  /** Number ids and scores go into `buffer`, 8 bytes each, all ids first; text ids and scores come as arrays. */
+  searchRaw(
     store: Handle,
-    query: Float32Array,
-    topK: number,
-    metadata: boolean,
-    vectors: boolean,
-    canceller: Canceller | undefined,
-  ): Promise<HitColumns>;
+    ...args: [...SearchArguments, canceller: Canceller | undefined, buffer: ArrayBuffer | undefined]
+  ): Promise<number | [ids: string[], scores: ArrayBuffer]>;
   canceller(): Canceller;
   cancel(canceller: Canceller): void;
   cursor(store: Handle): Cursor;

@@ -1,34 +1,18 @@
-import { onAbort } from './abort.js';
-import {
-  canonicalId,
-  changesOptions,
-  checkedIds,
-  searchOptions,
-  toFloat32,
-  toIdColumn,
-  type CheckedSearchOptions,
-} from './arguments.js';
+import { canonicalId, changesOptions, checkedIds, toIdColumn } from './arguments.js';
 import { fromJson } from './metadata.js';
 import { changesOf, recordsOf } from './columns.js';
-import {
-  guard,
-  guardAsync,
-  native,
-  type Canceller,
-  type ChangeCursor,
-  type Cursor,
-  type HitColumns,
-} from './native.js';
-import { HANDLE, StoreHandle } from './store-handle.js';
-import type { Change, ChangesOptions, SearchHit, SearchOptions, VectorId, VectorInput, VectorRecord } from './types.js';
+import { guard, guardAsync, native, type ChangeCursor, type Cursor } from './native.js';
+import { HANDLE } from './store-handle.js';
+import { StoreSearcher } from './store-searcher.js';
+import type { Change, ChangesOptions, VectorId, VectorRecord } from './types.js';
 
 /**
- * What a store can be asked: by id, one after the other, by likeness.
+ * What a store can be asked: by likeness, by id, one after the other.
  *
  * @template M - the metadata stored with a vector
  * @template I - the ids
  */
-export abstract class StoreReader<M extends object, I extends VectorId> extends StoreHandle {
+export abstract class StoreReader<M extends object, I extends VectorId> extends StoreSearcher<M, I> {
   readonly #times = new Float64Array(2);
 
   /**
@@ -206,84 +190,5 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     } finally {
       native.changeCursorEnd(cursor);
     }
-  }
-
-  /**
-   * The vectors most like a query, off the event loop. The answer is exact: scores are computed in
-   * float64 from the stored values, and equal scores come by id, the lower first. It is that of one
-   * moment, whatever is written meanwhile.
-   *
-   * @param query - `dimension` finite values
-   * @param options - see `SearchOptions`
-   * @returns a promise of the hits, best first
-   */
-  async search(query: VectorInput, options: SearchOptions = {}): Promise<SearchHit<M, I>[]> {
-    const checked = guard(() => searchOptions(options));
-    const { signal } = checked;
-    if (signal === undefined) return this.#hits(await this.#search(query, checked), checked);
-    signal.throwIfAborted();
-    const canceller = native.canceller();
-    let forget = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      const stop = (): void => {
-        native.cancel(canceller);
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
-        reject(signal.reason);
-      };
-      forget = guard(() => onAbort(signal, stop));
-    });
-    try {
-      // A search that waits for its turn is not waited for.
-      return this.#hits(await Promise.race([this.#search(query, checked, canceller), aborted]), checked);
-    } finally {
-      forget();
-    }
-  }
-
-  #search(
-    query: VectorInput,
-    { topK, includeMetadata, includeVectors }: CheckedSearchOptions,
-    canceller?: Canceller,
-  ): Promise<HitColumns> {
-    return guardAsync(() =>
-      native.searchAsync(
-        this[HANDLE],
-        toFloat32(query, this.dimension),
-        topK,
-        includeMetadata,
-        includeVectors,
-        canceller,
-      ),
-    );
-  }
-
-  /**
-   * `search` on this thread: for scripts and small stores.
-   *
-   * @param query - `dimension` finite values
-   * @param options - see `SearchOptions`; a signal is of no use here
-   * @returns the hits, best first
-   */
-  searchSync(query: VectorInput, options: SearchOptions = {}): SearchHit<M, I>[] {
-    const checked = guard(() => searchOptions(options));
-    checked.signal?.throwIfAborted();
-    const { topK, includeMetadata, includeVectors } = checked;
-    const vector = guard(() => toFloat32(query, this.dimension));
-    const columns = guard(() => native.search(this[HANDLE], vector, topK, includeMetadata, includeVectors));
-    return this.#hits(columns, checked);
-  }
-
-  #hits(columns: HitColumns, { includeMetadata, includeVectors }: CheckedSearchOptions): SearchHit<M, I>[] {
-    const [ids, scores, distances, metadata, vectors] = columns;
-    return guard(() =>
-      ids.map((id, i) => {
-        const hit: SearchHit<M, I> = { id: id as I, distance: distances[i] ?? NaN, score: scores[i] ?? NaN };
-        if (includeMetadata) hit.metadata = fromJson(metadata?.[i], id) as M | undefined;
-        if (includeVectors && vectors !== undefined) {
-          hit.vector = new Float32Array(vectors, i * this.dimension * 4, this.dimension).slice();
-        }
-        return hit;
-      }),
-    );
   }
 }

@@ -102,16 +102,42 @@ export interface ChangesOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Options of a search. */
-export interface SearchOptions {
+/** Options of `searchRaw`. */
+export interface RawSearchOptions<I extends VectorId = VectorId> {
   /** Results at most. Default 10. */
   topK?: number | undefined;
+  /** So many of the best are left out: the next page. Default 0. */
+  offset?: number | undefined;
+  /** Only results with at least this score. */
+  minScore?: number | undefined;
+  /** Only results with at most this distance. */
+  maxDistance?: number | undefined;
+  /** Only these ids, as far as they exist. */
+  filterIds?: Iterable<I> | undefined;
+  /** Not these ids. */
+  excludeIds?: Iterable<I> | undefined;
+  /** Threads at most, 1 to 1024; more than the machine has are not used. Default: as many as it has. */
+  threads?: number | undefined;
+  /** Ends the search early; the promise rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of a search. */
+export interface SearchOptions<I extends VectorId = VectorId> extends RawSearchOptions<I> {
   /** Give each hit its metadata. Default true. */
   includeMetadata?: boolean | undefined;
   /** Give each hit a copy of its vector. Default false. */
   includeVectors?: boolean | undefined;
-  /** Ends the search early; the promise rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
+}
+
+/** What `searchRaw` finds, by column, best first. */
+export interface RawSearchResult<I extends VectorId = VectorId> {
+  /** Strings in a store of idType 'string', else a BigInt64Array. */
+  ids: [I] extends [string] ? I[] : [I] extends [number | bigint] ? BigInt64Array : I[] | BigInt64Array;
+  /** As `SearchHit.score`. */
+  scores: Float64Array;
+  /** How many there are: the length of both. */
+  count: number;
 }
 
 /** A search result. */

@@ -197,6 +197,14 @@ std::optional<std::uint32_t> optional_u32(napi_env env, napi_value value) {
   return number;
 }
 
+double number_of(napi_env env, napi_value value) {
+  double out = 0;
+  if (napi_get_value_double(env, value, &out) != napi_ok) {
+    fail(Code::invalid_argument, "a number was expected");
+  }
+  return out;
+}
+
 bool truthy(napi_env env, napi_value value) {
   return Napi::Value(env, value).ToBoolean();
 }

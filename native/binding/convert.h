@@ -107,6 +107,8 @@ inline double milliseconds(std::uint64_t us) noexcept {
 
 bool is_undefined(napi_env env, napi_value value);
 std::optional<std::uint32_t> optional_u32(napi_env env, napi_value value);
+// Throws Failure (invalid_argument) for anything but a number.
+double number_of(napi_env env, napi_value value);
 bool truthy(napi_env env, napi_value value);
 
 }  // namespace jvdb::binding

@@ -7,16 +7,16 @@
 #include <array>
 #include <cstddef>
 
+#include "base/guarded.h"
 #include "binding/environment.h"
 #include "binding/failure.h"
-#include "engine/guarded.h"
 
 namespace jvdb::binding {
 
 // The arguments of one call. Missing ones are undefined.
 class Call {
  public:
-  static constexpr std::size_t kMaxArguments = 12;
+  static constexpr std::size_t kMaxArguments = 13;
 
   Call(napi_env env, napi_callback_info info) : env_(env) {
     std::size_t count = kMaxArguments;
@@ -61,7 +61,7 @@ napi_value guarded(napi_env env, Body&& body) noexcept {
   } catch (const Failure& failure) {
     raise(failure.status);
   } catch (...) {
-    raise(engine::guarded([]() -> Status { throw; }));
+    raise(jvdb::guarded([]() -> Status { throw; }));
   }
   return nullptr;
 }

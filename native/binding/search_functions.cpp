@@ -1,5 +1,7 @@
 // Searches, here or on a pool thread. Threads: as task.h says; a canceller's flag from any thread.
+#include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "binding/convert.h"
@@ -11,6 +13,7 @@ namespace jvdb::binding {
 namespace {
 
 using engine::Hit;
+using Answers = std::vector<std::vector<Hit>>;
 
 // What an AbortSignal raises.
 struct Canceller {
@@ -18,55 +21,108 @@ struct Canceller {
   std::shared_ptr<std::atomic<bool>> flag = std::make_shared<std::atomic<bool>>(false);
 };
 
-engine::SearchOptions options_of(const Call& call) {
-  engine::SearchOptions options;
-  double top_k = 0;
-  must(call.env(), napi_get_value_double(call.env(), call[2], &top_k));
-  options.top_k = static_cast<std::size_t>(top_k);
-  options.metadata = truthy(call.env(), call[3]);
-  options.vectors = truthy(call.env(), call[4]);
-  return options;
+// What a search asks for, with all memory of its own. Built on the JavaScript thread.
+class Question {
+ public:
+  // The arguments of search().
+  explicit Question(const Call& call, const format::Schema& schema);
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+
+  Result<Answers> ask(const engine::Store& store, const std::atomic<bool>& cancelled) const {
+    return store.search(queries_, options_, cancelled);
+  }
+  const engine::SearchOptions& options() const noexcept { return options_; }
+
+ private:
+  std::vector<float> queries_;
+  std::optional<IdList> only_;
+  std::optional<IdList> except_;
+  engine::SearchOptions options_;
+};
+
+std::vector<engine::Id> ids_in(const IdList& list) {
+  std::vector<engine::Id> out;
+  out.reserve(list.size());
+  for (std::size_t i = 0; i < list.size(); ++i) out.push_back(list.at(i));
+  return out;
 }
 
-// [ids, scores, distances, metadata or undefined, all vectors one after the other or undefined]
-Napi::Value to_columns(Napi::Env env, const std::vector<Hit>& hits,
-                       const engine::SearchOptions& options, const format::Schema& schema) {
-  const auto column = [&] { return Napi::Array::New(env, hits.size()); };
-  const Napi::Array ids = column();
-  const Napi::Array scores = column();
-  const Napi::Array distances = column();
-  const Napi::Array metadata = options.metadata ? column() : Napi::Array();
-  for (std::uint32_t i = 0; i < hits.size(); ++i) {
-    const Napi::HandleScope scope(env);
-    const Hit& hit = hits[i];
-    ids.Set(i, to_id(env, hit.id_number, hit.id_text, schema.id_type));
-    scores.Set(i, to_number(env, hit.score));
-    distances.Set(i, to_number(env, hit.distance));
-    if (options.metadata && !hit.metadata.empty()) metadata.Set(i, to_string(env, hit.metadata));
+std::size_t count_of(const Call& call, std::size_t argument) {
+  return static_cast<std::size_t>(number_of(call.env(), call[argument]));
+}
+
+Question::Question(const Call& call, const format::Schema& schema) {
+  const Napi::Env env = call.env();
+  const Floats queries = floats_of(env, call[1]);
+  queries_.assign(queries.data, queries.data + queries.size);
+  options_.top_k = count_of(call, 2);
+  options_.offset = count_of(call, 3);
+  options_.min_score = number_of(env, call[4]);
+  options_.max_distance = number_of(env, call[5]);
+  if (!is_undefined(env, call[6])) {
+    only_.emplace(env, call[6], schema.id_type);
+    options_.only = ids_in(*only_);
   }
-  const Napi::Array out = Napi::Array::New(env, 5);
+  if (!is_undefined(env, call[7])) {
+    except_.emplace(env, call[7], schema.id_type);
+    options_.except = ids_in(*except_);
+  }
+  options_.threads = static_cast<unsigned>(count_of(call, 8));
+  options_.metadata = truthy(env, call[9]);
+  options_.vectors = truthy(env, call[10]);
+}
+
+// [ids, scores, distances, metadata or undefined, all vectors one after the other or undefined,
+// hits of each query], the hits of all queries one after the other.
+Napi::Value to_columns(Napi::Env env, const Answers& answers, const engine::SearchOptions& options,
+                       const format::Schema& schema) {
+  std::size_t size = 0;
+  for (const auto& hits : answers) size += hits.size();
+  const auto column = [&](std::size_t length) { return Napi::Array::New(env, length); };
+  const Napi::Array ids = column(size);
+  const Napi::Array scores = column(size);
+  const Napi::Array distances = column(size);
+  const Napi::Array metadata = options.metadata ? column(size) : Napi::Array();
+  const Napi::Array counts = column(answers.size());
+  Napi::ArrayBuffer vectors;
+  float* vector = nullptr;
+  if (options.vectors) {
+    vectors = Napi::ArrayBuffer::New(env, size * schema.vector_bytes());
+    vector = static_cast<float*>(vectors.Data());
+  }
+  std::uint32_t i = 0;
+  for (std::uint32_t query = 0; query < answers.size(); ++query) {
+    counts.Set(query, to_number(env, static_cast<double>(answers[query].size())));
+    for (const Hit& hit : answers[query]) {
+      const Napi::HandleScope scope(env);
+      ids.Set(i, to_id(env, hit.id_number, hit.id_text, schema.id_type));
+      scores.Set(i, to_number(env, hit.score));
+      distances.Set(i, to_number(env, hit.distance));
+      if (options.metadata && !hit.metadata.empty()) metadata.Set(i, to_string(env, hit.metadata));
+      if (options.vectors) vector = std::copy(hit.vector.begin(), hit.vector.end(), vector);
+      ++i;
+    }
+  }
+  const Napi::Array out = column(6);
   out.Set(0U, ids);
   out.Set(1U, scores);
   out.Set(2U, distances);
   if (options.metadata) out.Set(3U, metadata);
-  if (options.vectors) {
-    Napi::ArrayBuffer vectors = Napi::ArrayBuffer::New(env, hits.size() * schema.vector_bytes());
-    auto* at = static_cast<float*>(vectors.Data());
-    for (const Hit& hit : hits) at = std::copy(hit.vector.begin(), hit.vector.end(), at);
-    out.Set(4U, vectors);
-  }
+  if (options.vectors) out.Set(4U, vectors);
+  out.Set(5U, counts);
   return out;
 }
 
-class SearchTask final : public Task {
+class SearchTask : public Task {
  public:
-  SearchTask(std::shared_ptr<Session> session, std::vector<float> query,
-             const engine::SearchOptions& options, std::shared_ptr<std::atomic<bool>> cancelled)
-      : session_(std::move(session)),
-        query_(std::move(query)),
-        options_(options),
+  explicit SearchTask(const Call& call)
+      : session_(call.share()),
         schema_(session_->store().schema()),
-        cancelled_(std::move(cancelled)) {
+        question_(call, schema_),
+        cancelled_(is_undefined(call.env(), call[11])
+                       ? std::make_shared<std::atomic<bool>>(false)
+                       : unwrap<Canceller>(call.env(), call[11]).flag) {
     session_->watch(*cancelled_);
   }
   ~SearchTask() override { session_->unwatch(*cancelled_); }
@@ -74,46 +130,92 @@ class SearchTask final : public Task {
   Status run() override {
     const Session::Work work(*session_);
     if (!work) return Session::closed();
-    auto hits = work.store().search(query_, options_, *cancelled_);
-    if (!hits)
-      return hits.status().code() == Code::aborted && session_->closing() ? Session::closed()
-                                                                          : hits.status();
-    hits_ = std::move(*hits);
+    auto answers = question_.ask(work.store(), *cancelled_);
+    if (!answers) {
+      const bool closed = answers.status().code() == Code::aborted && session_->closing();
+      return closed ? Session::closed() : answers.status();
+    }
+    answers_ = std::move(*answers);
     return {};
   }
-  Napi::Value result(Napi::Env env) override { return to_columns(env, hits_, options_, schema_); }
+  Napi::Value result(Napi::Env env) override {
+    return to_columns(env, answers_, question_.options(), schema_);
+  }
+
+ protected:
+  const Answers& answers() const noexcept { return answers_; }
+  const format::Schema& schema() const noexcept { return schema_; }
 
  private:
   std::shared_ptr<Session> session_;
-  const std::vector<float> query_;
-  const engine::SearchOptions options_;
   const format::Schema schema_;
+  const Question question_;
   std::shared_ptr<std::atomic<bool>> cancelled_;
-  std::vector<Hit> hits_;
+  Answers answers_;
 };
 
-// search(store, query, topK, metadata, vectors): columns
+// search(store, queries, topK, offset, minScore, maxDistance, filterIds?, excludeIds?, threads,
+// metadata, vectors): columns
 napi_value search(const Call& call) {
-  const engine::Store& store = call.session().store();
-  const format::Schema schema = store.schema();
-  const Floats query = floats_of(call.env(), call[1]);
-  const std::vector<float> copy(query.data, query.data + query.size);
-  const engine::SearchOptions options = options_of(call);
+  const std::shared_ptr<Session> session = call.share();
+  const format::Schema schema = session->store().schema();
+  const Question question(call, schema);
+  // Reading ids may have run JavaScript that closed the store: the handle is asked again.
   const std::atomic<bool> never{false};
-  const std::vector<Hit> hits = take(store.search(copy, options, never));
-  // From here on JavaScript may run, and close the store: setters of a polluted prototype.
-  return to_columns(call.env(), hits, options, schema);
+  const Answers answers = take(question.ask(call.session().store(), never));
+  return to_columns(call.env(), answers, question.options(), schema);
 }
 
-// searchAsync(store, query, topK, metadata, vectors, canceller?): a promise of columns
+// searchAsync(…, canceller?): a promise of columns
 napi_value search_async(const Call& call) {
-  const Floats query = floats_of(call.env(), call[1]);
-  auto cancelled = is_undefined(call.env(), call[5]) ? std::make_shared<std::atomic<bool>>(false)
-                                                     : unwrap<Canceller>(call.env(), call[5]).flag;
-  return start(call.env(),
-               std::make_unique<SearchTask>(call.share(),
-                                            std::vector<float>(query.data, query.data + query.size),
-                                            options_of(call), std::move(cancelled)));
+  return start(call.env(), std::make_unique<SearchTask>(call));
+}
+
+// Fills the caller's memory, 16 bytes a hit, instead of making columns.
+class RawSearchTask final : public SearchTask {
+ public:
+  explicit RawSearchTask(const Call& call) : SearchTask(call) {
+    const Napi::Value buffer = call.value(12);
+    if (buffer.IsArrayBuffer()) buffer_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
+  }
+
+  // The number of hits; in a store of string ids [ids, scores].
+  Napi::Value result(Napi::Env env) override {
+    const std::vector<Hit>& hits = answers().front();
+    if (buffer_.IsEmpty()) return texts(env, hits);
+    Napi::ArrayBuffer buffer = buffer_.Value();
+    const std::size_t room = buffer.ByteLength() / 16;
+    const std::size_t count = std::min(hits.size(), room);
+    auto* ids = static_cast<std::uint64_t*>(buffer.Data());
+    auto* scores = static_cast<double*>(buffer.Data()) + room;
+    for (std::size_t i = 0; i < count; ++i) {
+      ids[i] = hits[i].id_number;
+      scores[i] = hits[i].score;
+    }
+    return Napi::Number::New(env, static_cast<double>(count));
+  }
+
+ private:
+  Napi::Value texts(Napi::Env env, const std::vector<Hit>& hits) const {
+    const Napi::Array ids = Napi::Array::New(env, hits.size());
+    Napi::ArrayBuffer scores = Napi::ArrayBuffer::New(env, hits.size() * sizeof(double));
+    for (std::uint32_t i = 0; i < hits.size(); ++i) {
+      const Napi::HandleScope scope(env);
+      ids.Set(i, to_id(env, hits[i].id_number, hits[i].id_text, schema().id_type));
+      static_cast<double*>(scores.Data())[i] = hits[i].score;
+    }
+    const Napi::Array out = Napi::Array::New(env, 2);
+    out.Set(0U, ids);
+    out.Set(1U, scores);
+    return out;
+  }
+
+  Napi::Reference<Napi::ArrayBuffer> buffer_;
+};
+
+// searchRaw(…, canceller?, buffer?): a promise of what RawSearchTask gives
+napi_value search_raw(const Call& call) {
+  return start(call.env(), std::make_unique<RawSearchTask>(call));
 }
 
 // canceller(): an object for cancel() and searchAsync()
@@ -131,6 +233,7 @@ napi_value cancel(const Call& call) {
 void define_search_functions(Napi::Env env, Napi::Object exports) {
   define(env, exports,
          std::array{Function{"search", entry<search>}, Function{"searchAsync", entry<search_async>},
+                    Function{"searchRaw", entry<search_raw>},
                     Function{"canceller", entry<canceller>}, Function{"cancel", entry<cancel>}});
 }
 

@@ -18,7 +18,7 @@ struct Running {
 // What `call` returns or throws, as a Status.
 template <typename Call>
 Status caught(Call&& call) noexcept {
-  return engine::guarded([&] {
+  return jvdb::guarded([&] {
     try {
       return Status(call());
     } catch (const Failure& failure) {

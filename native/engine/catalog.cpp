@@ -37,34 +37,37 @@ Result<bool> Catalog::has_id(const Place& place, const Id& id, std::uint64_t has
   return entry.has_value() && entry->id == id.text;
 }
 
-Result<std::optional<Place>> Catalog::find(const Id& id) const {
-  const ReaderGate::Pass pass = gate_.enter();
-  Point point = published_.load();
-  const Directory* directory = directory_.load(std::memory_order_acquire);
+Catalog::Lookups::Lookups(const Catalog& catalog)
+    : catalog_(catalog),
+      pass_(catalog.gate_.enter()),
+      point_(catalog.published_.load()),
+      directory_(catalog.directory_.load(std::memory_order_acquire)) {
   // The table was rebuilt since: it may lack ids that were deleted after this point. A point loaded
   // now is at least the one the rebuild saw; it may need a directory that is newer still.
-  while (point.lsn < directory->forgotten_lsn) {
-    point = published_.load();
-    directory = directory_.load(std::memory_order_acquire);
+  while (point_.lsn < directory_->forgotten_lsn) {
+    point_ = catalog.published_.load();
+    directory_ = catalog.directory_.load(std::memory_order_acquire);
   }
+}
 
-  const std::uint64_t wanted = hash(id);
+Result<std::optional<Place>> Catalog::Lookups::find(const Id& id) const {
+  const std::uint64_t wanted = catalog_.hash(id);
   Status failure;
   std::optional<Place> found;
-  directory->table->find(wanted, [&](std::uint32_t slot) {
-    while (slot >= point.slot_end && slot != kNoSlot) {
+  directory_->table->find(wanted, [&](std::uint32_t slot) {
+    while (slot >= point_.slot_end && slot != kNoSlot) {
       // It may lie in an extent that was added since; the pass keeps this directory alive as well.
-      const Place later = directory_.load(std::memory_order_acquire)->place_of(slot);
+      const Place later = catalog_.directory_.load(std::memory_order_acquire)->place_of(slot);
       slot = later.extent->slots.previous[later.slot];
     }
     if (slot == kNoSlot) return false;
-    const Place place = directory->place_of(slot);
-    const Result<bool> same = has_id(place, id, wanted);
+    const Place place = directory_->place_of(slot);
+    const Result<bool> same = catalog_.has_id(place, id, wanted);
     if (!same) {
       failure = same.status();
       return true;
     }
-    if (*same && lives_at(place, point.lsn)) found = place;
+    if (*same && lives_at(place, point_.lsn)) found = place;
     return *same;
   });
   if (!failure) return failure;

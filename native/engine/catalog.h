@@ -63,11 +63,26 @@ class Catalog {
   // --- readers ---
   Point point() const noexcept { return published_.load(); }
   bool has_numbers() const noexcept { return schema_.id_type == format::IdType::int64; }
-  // The slot that holds the id for a reader now. The place stays readable until the store closes.
-  Result<std::optional<Place>> find(const Id& id) const;
+  // A point, and what may be looked up at it, for as long as the object lives: briefly, for the
+  // writer frees nothing meanwhile.
+  class Lookups {
+   public:
+    explicit Lookups(const Catalog& catalog);
+    const Point& point() const noexcept { return point_; }
+    const std::vector<Extent*>& extents() const noexcept { return directory_->extents; }
+    // The slot that holds the id. The place stays readable until the store closes.
+    Result<std::optional<Place>> find(const Id& id) const;
+
+   private:
+    const Catalog& catalog_;
+    const ReaderGate::Pass pass_;
+    Point point_;
+    const Directory* directory_;
+  };
+  // The slot that holds the id for a reader now.
+  Result<std::optional<Place>> find(const Id& id) const { return Lookups(*this).find(id); }
   // Whether the slot belongs to the snapshot at `lsn`, for slots below its slot_end.
   static bool lives_at(const Place& place, std::uint64_t lsn) noexcept;
-  // The extents that a snapshot at `point` needs.
   std::vector<Extent*> extents() const;
   Tail tail() const;  // the last published group's counts
   // The first published slot that an operation above `lsn` wrote, else the next to be written.

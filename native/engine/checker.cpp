@@ -85,13 +85,16 @@ bool Checker::heap_is_right(const Extent& extent, const format::Record& record) 
   return entry && (entry->id.empty() || hash_text(entry->id, id_hash_seed_) == record.id);
 }
 
-Status Checker::check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const {
-  std::uint64_t unchecked = slots & ~extent.slots.vector_checked.word(word);
+Status Checker::check_word(Extent& extent, std::uint32_t word, std::uint64_t slots,
+                           Parts part) const {
+  const BitSet& checked =
+      part == Parts::code ? extent.slots.code_checked : extent.slots.vector_checked;
+  std::uint64_t unchecked = slots & ~checked.word(word);
   const std::uint64_t last = std::uint64_t{word} * 64 + 63;
   if (doubt().covers(extent, last)) unchecked = slots;
   for (; unchecked != 0; unchecked &= unchecked - 1) {
     const auto slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(unchecked));
-    if (Status status = check(extent, slot, Parts::vector); !status) return status;
+    if (Status status = check(extent, slot, part); !status) return status;
   }
   return {};
 }

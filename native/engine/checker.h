@@ -27,8 +27,8 @@ class Checker {
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
   // A record that takes no slot, and its id; the next put's slot is `slot`.
   Status check_removal(const Extent& extent, std::uint32_t index, std::uint32_t slot) const;
-  // The vectors of `slots`, bits of slots 64·word + i of the extent.
-  Status check_vectors(Extent& extent, std::uint32_t word, std::uint64_t slots) const;
+  // The vectors, or the codes, of `slots`: bits of slots 64·word + i of the extent.
+  Status check_word(Extent& extent, std::uint32_t word, std::uint64_t slots, Parts part) const;
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
   // carry `epoch`, and all above `trusted_lsn` do.
   void distrust(std::uint32_t first_slot, std::uint32_t epoch, std::uint64_t trusted_lsn) noexcept {

@@ -112,8 +112,11 @@ class Extent {
   std::uint32_t vector_stride() const noexcept { return schema_.vector_stride(); }
   const std::byte* vectors() const noexcept { return at(geometry_.vectors_offset); }
   const std::byte* code(std::uint32_t slot) const noexcept {
-    return at(geometry_.codes_offset) + std::size_t{slot} * schema_.code_stride();
+    return codes() + std::size_t{slot} * schema_.code_stride();
   }
+  bool has_codes() const noexcept { return schema_.has_codes; }
+  std::uint32_t code_stride() const noexcept { return schema_.code_stride(); }
+  const std::byte* codes() const noexcept { return at(geometry_.codes_offset); }
   // The vector in a mapping of its own, where whoever looks at it may write: neither the file nor
   // the engine sees that (rule 14). nullptr where that can't be had: for pages that aren't
   // completely written, or where the system refuses. `used` slots of the extent are.

@@ -1,9 +1,9 @@
 #include "engine/journal.h"
 
+#include "base/guarded.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
-#include "engine/guarded.h"
 #include "engine/write_again.h"
 #include "format/seal.h"
 

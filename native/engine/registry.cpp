@@ -1,8 +1,8 @@
 #include "engine/registry.h"
 
+#include "base/guarded.h"
 #include "base/text.h"
 #include "engine/create.h"
-#include "engine/guarded.h"
 
 namespace jvdb::engine {
 namespace {

@@ -39,8 +39,18 @@ std::size_t Snapshot::run_of(std::uint32_t slot) const noexcept {
 
 search::Run Snapshot::run(std::size_t index) const noexcept {
   const Extent& extent = *extents_[index];
-  return {extent.first_slot(), count(index), extent.vectors(), extent.vector_stride(),
-          extent.slots.norm.data()};
+  search::Run out;
+  out.first_slot = extent.first_slot();
+  out.count = count(index);
+  out.vectors = extent.vectors();
+  out.vector_stride = extent.vector_stride();
+  out.norms = extent.slots.norm.data();
+  if (!extent.has_codes()) return out;
+  out.codes = reinterpret_cast<const std::uint8_t*>(extent.codes());
+  out.code_stride = extent.code_stride();
+  out.code_scales = extent.slots.code_scale.data();
+  out.code_errors = extent.slots.code_error.data();
+  return out;
 }
 
 std::uint64_t Snapshot::live_word(std::size_t run, std::uint32_t word) const noexcept {

@@ -34,6 +34,12 @@ class Snapshot final : public search::Collection {
         numbers_(catalog.has_numbers()),
         point_(catalog.point()),
         extents_(catalog.extents()) {}
+  // As of lookups, for slots that were found by them.
+  Snapshot(const Catalog& catalog, const Checker& checker, const Catalog::Lookups& lookups)
+      : checker_(checker),
+        numbers_(catalog.has_numbers()),
+        point_(lookups.point()),
+        extents_(lookups.extents()) {}
 
   const Point& point() const noexcept { return point_; }
   const std::vector<Extent*>& extents() const noexcept { return extents_; }
@@ -56,7 +62,10 @@ class Snapshot final : public search::Collection {
   search::Run run(std::size_t index) const noexcept override;
   std::uint64_t live_word(std::size_t run, std::uint32_t word) const noexcept override;
   Status check_vectors(std::size_t run, std::uint32_t word, std::uint64_t slots) const override {
-    return checker_.check_vectors(*extents_[run], word, slots);
+    return checker_.check_word(*extents_[run], word, slots, Checker::vector);
+  }
+  Status check_codes(std::size_t run, std::uint32_t word, std::uint64_t slots) const override {
+    return checker_.check_word(*extents_[run], word, slots, Checker::code);
   }
   bool id_less(std::uint32_t a, std::uint32_t b) const override;
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/guarded.h"
 #include "base/text.h"
-#include "engine/guarded.h"
 #include "search/flat.h"
 #include "simd/kernels.h"
 
@@ -162,17 +162,20 @@ std::unique_ptr<Snapshot> Store::snapshot() const {
   return std::make_unique<Snapshot>(catalog_, checker_);
 }
 
-Status Store::check_query(std::span<const float> query) const {
-  if (query.size() != schema_.dimension) {
+Status Store::check_queries(std::span<const float> queries) const {
+  if (queries.empty() || queries.size() % schema_.dimension != 0) {
     return {Code::dimension_mismatch,
-            text("the query has ", query.size(), " values, vectors of this store have ",
+            text("the query has ", queries.size(), " values, vectors of this store have ",
                  schema_.dimension)};
   }
   const auto bad =
-      std::find_if(query.begin(), query.end(), [](float x) { return !std::isfinite(x); });
-  if (bad == query.end()) return {};
-  return {Code::invalid_vector,
-          text("component ", bad - query.begin(), " of the query is not a finite float32 number")};
+      std::find_if(queries.begin(), queries.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == queries.end()) return {};
+  const auto at = static_cast<std::size_t>(bad - queries.begin());
+  const std::string which =
+      queries.size() == schema_.dimension ? "the query" : text("query ", at / schema_.dimension);
+  return {Code::invalid_vector, text("component ", at % schema_.dimension, " of ", which,
+                                     " is not a finite float32 number")};
 }
 
 Result<Hit> Store::hit(const Snapshot& snapshot, const search::Candidate& candidate,
@@ -186,30 +189,76 @@ Result<Hit> Store::hit(const Snapshot& snapshot, const search::Candidate& candid
   out.id_number = entry->id.number;
   out.id_text = entry->id.text;
   out.score = candidate.score;
-  out.distance =
-      schema_.metric == format::Metric::cosine ? 1.0 - candidate.score : 0.0 - candidate.score;
+  out.distance = search::distance_of(schema_.metric, candidate.score);
   if (options.metadata) out.metadata = entry->metadata;
   if (options.vectors) out.vector.assign(entry->vector, entry->vector + schema_.dimension);
   return out;
 }
 
-Result<std::vector<Hit>> Store::search(std::span<const float> query, const SearchOptions& options,
-                                       const std::atomic<bool>& cancelled) const {
-  return here([&]() -> Result<std::vector<Hit>> {
-    if (Status status = check_query(query); !status) return status;
-    std::vector<Hit> hits;
-    if (options.top_k == 0) return hits;
-    const Snapshot snapshot(catalog_, checker_);
-    auto found = search::flat_search(snapshot, query, schema_.metric, options.top_k, cancelled);
+Result<search::SlotSet> Store::slots_of(const Catalog::Lookups& lookups,
+                                        const std::vector<Id>& ids) {
+  std::vector<std::uint32_t> slots;
+  for (const Id& id : ids) {
+    const auto place = lookups.find(id);
+    if (!place) return place.status();
+    if (*place) slots.push_back((*place)->number());
+  }
+  return search::SlotSet(std::move(slots));
+}
+
+Result<std::vector<Hit>> Store::page(const Snapshot& snapshot,
+                                     std::span<const search::Candidate> found,
+                                     const SearchOptions& options) const {
+  std::vector<Hit> hits;
+  found = found.subspan(std::min(options.offset, found.size()));
+  hits.reserve(found.size());
+  for (const search::Candidate& candidate : found) {
+    auto one = hit(snapshot, candidate, options);
+    if (!one) return one.status();
+    hits.push_back(std::move(*one));
+  }
+  return hits;
+}
+
+Result<std::vector<std::vector<Hit>>> Store::search(std::span<const float> queries,
+                                                    const SearchOptions& options,
+                                                    const std::atomic<bool>& cancelled) const {
+  return here([&]() -> Result<std::vector<std::vector<Hit>>> {
+    if (Status status = check_queries(queries); !status) return status;
+    std::vector<std::vector<Hit>> out(queries.size() / schema_.dimension);
+    if (options.top_k == 0) return out;
+    search::Request request;
+    request.queries = queries;
+    request.dimension = schema_.dimension;
+    request.metric = schema_.metric;
+    // No more than there can be: the sum may not overflow.
+    const std::size_t most = catalog_.point().slot_end;
+    request.top_k =
+        std::max<std::size_t>(std::min(options.top_k, most) + std::min(options.offset, most), 1);
+    request.min_score = options.min_score;
+    request.max_distance = options.max_distance;
+    request.threads = options.threads == 0 ? search::Pool::parallelism() : options.threads;
+    std::optional<Catalog::Lookups> lookups(std::in_place, catalog_);
+    if (options.only) {
+      auto slots = slots_of(*lookups, *options.only);
+      if (!slots) return slots.status();
+      request.only = std::move(*slots);
+    }
+    auto except = slots_of(*lookups, options.except);
+    if (!except) return except.status();
+    request.except = std::move(*except);
+    const Snapshot snapshot(catalog_, checker_, *lookups);
+    lookups.reset();  // the writer may free what it replaced
+
+    auto found = search::flat_search(snapshot, request, *pool_, cancelled);
     if (!found) return found.status();
     if (Status status = snapshot.failure(); !status) return status;
-    hits.reserve(found->size());
-    for (const search::Candidate& candidate : *found) {
-      auto one = hit(snapshot, candidate, options);
-      if (!one) return one.status();
-      hits.push_back(std::move(*one));
+    for (std::size_t query = 0; query < out.size(); ++query) {
+      auto hits = page(snapshot, (*found)[query], options);
+      if (!hits) return hits.status();
+      out[query] = std::move(*hits);
     }
-    return hits;
+    return out;
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,12 +14,12 @@
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/status.h"
 #include "engine/catalog.h"
 #include "engine/changes.h"
 #include "engine/checker.h"
 #include "engine/follower.h"
-#include "engine/guarded.h"
 #include "engine/journal.h"
 #include "engine/mutation.h"
 #include "engine/protocol.h"
@@ -28,6 +29,8 @@
 #include "format/parse.h"
 #include "os/file_system.h"
 #include "os/process.h"
+#include "search/pool.h"
+#include "search/slot_set.h"
 #include "search/top_k.h"
 
 namespace jvdb::engine {
@@ -40,6 +43,12 @@ struct OpenOptions {
 
 struct SearchOptions {
   std::size_t top_k = 10;
+  std::size_t offset = 0;  // of the best, left out
+  double min_score = -std::numeric_limits<double>::infinity();
+  double max_distance = std::numeric_limits<double>::infinity();
+  std::optional<std::vector<Id>> only;  // these ids, where they exist
+  std::vector<Id> except;
+  unsigned threads = 0;  // at most; 0: as many as can run at once here
   bool metadata = true;
   bool vectors = false;
 };
@@ -117,10 +126,12 @@ class Store {
   // For Changes of its snapshots.
   const HistoryFloor& history_floor() const noexcept { return history_floor_; }
 
-  // The vectors most like `query`, which has `dimension` finite values: Code::invalid_vector.
-  // Best first; equal scores by id. Code::aborted soon after `cancelled` became true.
-  Result<std::vector<Hit>> search(std::span<const float> query, const SearchOptions& options,
-                                  const std::atomic<bool>& cancelled) const;
+  // For each of one or more queries, of `dimension` finite values (Code::invalid_vector) one after
+  // the other, the vectors most like it in one and the same snapshot. Best first; equal scores by
+  // id. Code::aborted soon after `cancelled` became true.
+  Result<std::vector<std::vector<Hit>>> search(std::span<const float> queries,
+                                               const SearchOptions& options,
+                                               const std::atomic<bool>& cancelled) const;
 
   // Read-only: takes in what the writer added. After a failure or Outcome::rewritten the store
   // shows what it showed before.
@@ -144,11 +155,16 @@ class Store {
     return guarded(std::forward<Call>(call));
   }
   Status recover(const OpenOptions& options, const format::ParsedFile& parsed);
-  Status check_query(std::span<const float> query) const;
+  Status check_queries(std::span<const float> queries) const;
+  static Result<search::SlotSet> slots_of(const Catalog::Lookups& lookups,
+                                          const std::vector<Id>& ids);
+  Result<std::vector<Hit>> page(const Snapshot& snapshot, std::span<const search::Candidate> found,
+                                const SearchOptions& options) const;
   Result<Hit> hit(const Snapshot& snapshot, const search::Candidate& candidate,
                   const SearchOptions& options) const;
 
   const std::uint32_t process_ = os::process_generation();
+  const std::shared_ptr<search::Pool> pool_ = search::Pool::shared();
   const std::unique_ptr<os::File> file_;
   const format::Schema schema_;
   const os::Advice access_;

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/checked.h"
-#include "engine/guarded.h"
+#include "base/guarded.h"
 #include "format/seal.h"
 
 namespace jvdb::engine {

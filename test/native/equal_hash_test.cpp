@@ -178,9 +178,8 @@ const Test kRebuilt("equal_hash_test", "a larger table still tells them apart", 
 const Test kSearch("equal_hash_test", "a search names each by its own id", [] {
   for_twins([](Twins& twins) {
     twins.append(Texts().put(twins.first, vector(1)).put(twins.second, vector(2)));
-    const std::atomic<bool> go_on{false};
     for (const auto& [id, seed] : {std::pair(twins.first, 1), std::pair(twins.second, 2)}) {
-      const auto hits = take(twins.store->search(vector(seed), {}, go_on));
+      const auto hits = take(search(*twins.store, vector(seed)));
       expect_equal(hits.size(), 2U);
       expect_equal(hits[0].id_text, id);
     }

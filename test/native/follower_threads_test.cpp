@@ -87,8 +87,9 @@ class Followed {
   }
   void search() {
     const auto share = reader();
-    const std::atomic<bool> never{false};
-    (void)take((*share)->search(Vector(kDimension, 1.0F), {5, true, true}, never));
+    engine::SearchOptions options = best(5);
+    options.vectors = true;
+    (void)take(test::search(**share, Vector(kDimension, 1.0F), options));
   }
   void change() {
     const auto share = reader();

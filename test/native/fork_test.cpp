@@ -42,12 +42,11 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
 
   const auto forked = [](const Status& status) { return status.code() == Code::forked; };
   expect(in_child([&] {
-    const std::atomic<bool> never{false};
     return forked(store->append(Group(ids).put(2, vector_of(4, 2))).status()) &&
            forked(store->has(ids(1)).status()) && forked(store->vector(ids(1)).status()) &&
            forked(store->view(ids(1)).status()) && forked(store->get(ids(1), 0).status()) &&
-           forked(store->search(vector_of(4, 1), {}, never).status()) &&
-           forked(store->stats().status()) && forked(store->flush()) && forked(store->commit(1)) &&
+           forked(search(*store, vector_of(4, 1)).status()) && forked(store->stats().status()) &&
+           forked(store->flush()) && forked(store->commit(1)) &&
            forked(registry.refresh(path, store).status()) &&
            forked(registry.open(path, request_for(4)).status()) &&
            forked(registry.open(directory.path() + "/other.jvdb", request_for(4)).status()) &&

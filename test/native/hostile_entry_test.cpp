@@ -83,11 +83,8 @@ const Test kLyingHeap("hostile_entry_test", "an entry whose lengths lie is damag
                             });
                             const auto store = open(file.disk, kPath);
                             expect_code(store->get(ids(12), Checker::heap).status(), Code::corrupt);
-                            engine::SearchOptions options;
-                            options.top_k = 100;
-                            const std::atomic<bool> go_on{false};
                             const auto hits =
-                                store->search(vector_of(schema.dimension, 1), options, go_on);
+                                search(*store, vector_of(schema.dimension, 1), best(100));
                             expect_code(hits.status(), Code::corrupt);
                             expect(get(*store, ids(3)).has_value());
                           }
@@ -119,9 +116,7 @@ const Test kIdTypes("hostile_entry_test", "a file of another id type than it say
       expect_code(store.status(), Code::corrupt);
       continue;
     }
-    engine::SearchOptions options;
-    const std::atomic<bool> go_on{false};
-    expect_code((*store)->search(vector_of(4, 1), options, go_on).status(), Code::corrupt);
+    expect_code(search(**store, vector_of(4, 1)).status(), Code::corrupt);
   }
 });
 

@@ -121,15 +121,11 @@ const Test kTies("opening_test", "a search without metadata asks nothing of dama
   const auto first = *format::lay_out(schema, format::kFirstExtentOffset, format::first_extent(16));
   files.damage(kPath, first.heap_offset + 5 * 16 + 9, std::byte{0x7F});
   const auto store = open(files, kPath);
-  const std::atomic<bool> cancelled{false};
-  engine::SearchOptions options;
+  engine::SearchOptions options = best(3);
   options.metadata = false;
-  options.top_k = 3;
-  const auto hits = take(store->search(vector_of(kDimension, 1), options, cancelled));
+  const auto hits = take(search(*store, vector_of(kDimension, 1), options));
   for (std::size_t i = 0; i < 3; ++i) expect_equal(hits.at(i).id_number, i + 1);
-  options.metadata = true;
-  options.top_k = 10;
-  expect_code(store->search(vector_of(kDimension, 1), options, cancelled).status(), Code::corrupt);
+  expect_code(search(*store, vector_of(kDimension, 1)).status(), Code::corrupt);
 });
 
 }  // namespace

@@ -76,8 +76,7 @@ const Test kEvicted("protocol_disk_test",
                       disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
                       expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
                       expect_code(store->get({2, {}}, engine::Checker::vector).status(), Code::io);
-                      const std::atomic<bool> cancelled{false};
-                      expect_code(store->search(vector_for(1), {}, cancelled).status(), Code::io);
+                      expect_code(search(*store, vector_for(1)).status(), Code::io);
                       disk.files.forget_lost(kPath, 0, kFirst.end());  // the record too
                       expect_code(store->get({2, {}}, engine::Checker::heap).status(), Code::io);
                     });

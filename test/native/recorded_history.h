@@ -41,11 +41,9 @@ struct State {
 
 inline Result<std::vector<engine::Hit>> search_all(const engine::Store& store,
                                                    bool vectors = true) {
-  engine::SearchOptions options;
-  options.top_k = 2 * kIds;
+  engine::SearchOptions options = best(2 * kIds);
   options.vectors = vectors;
-  const std::atomic<bool> go_on{false};
-  return store.search(vector_of(store.schema().dimension, 1000), options, go_on);
+  return search(store, vector_of(store.schema().dimension, 1000), options);
 }
 
 struct Recorded {

@@ -51,8 +51,10 @@ std::vector<Scored> reference(const std::map<std::uint64_t, Vector>& all, const 
 
 class Case {
  public:
-  Case(std::uint32_t dimension, Metric metric, bool allow_non_finite = false) : metric_(metric) {
+  Case(std::uint32_t dimension, Metric metric, bool codes, bool allow_non_finite = false)
+      : metric_(metric) {
     format::Schema schema = schema_of(dimension, format::IdType::int64, metric);
+    schema.has_codes = codes;
     schema.allow_non_finite = allow_non_finite;
     store_ = create(disk_, kPath, schema, 8);
   }
@@ -78,10 +80,7 @@ class Case {
     const std::vector<Scored> expected = reference(all_, query, metric_);
     for (const std::size_t k : {std::size_t{1}, std::size_t{10}, all_.size(), all_.size() + 5}) {
       if (k == 0) continue;
-      engine::SearchOptions options;
-      options.top_k = k;
-      const std::atomic<bool> cancelled{false};
-      const std::vector<Hit> hits = take(store_->search(query, options, cancelled), where);
+      const std::vector<Hit> hits = take(search(*store_, query, best(k)), where);
       expect_equal(hits.size(), std::min(k, expected.size()), where);
       for (std::size_t i = 0; i < hits.size(); ++i) {
         expect_equal(hits[i].id_number, expected[i].id, where);
@@ -103,14 +102,17 @@ class Case {
   std::uint64_t next_ = 1;
 };
 
-void for_metrics(const std::function<void(Metric)>& body) {
-  for (const Metric metric : {Metric::cosine, Metric::dot, Metric::euclidean}) body(metric);
+// For each metric, with codes and without.
+void for_metrics(const std::function<void(Metric, bool codes)>& body) {
+  for (const Metric metric : {Metric::cosine, Metric::dot, Metric::euclidean}) {
+    for (const bool codes : {true, false}) body(metric, codes);
+  }
 }
 
 const Test kRandom("search_test", "random vectors, some deleted", [] {
-  for_metrics([](Metric metric) {
+  for_metrics([](Metric metric, bool codes) {
     for (const std::uint32_t dimension : {1U, 2U, 7U, 8U, 31U, 33U, 100U, 768U}) {
-      Case test(dimension, metric);
+      Case test(dimension, metric, codes);
       for (std::uint64_t i = 0; i < 400; ++i) test.add(vector_of(dimension, i));
       test.remove_some();
       for (std::uint64_t q = 0; q < 5; ++q) test.expect_exact(vector_of(dimension, 5000 + q));
@@ -120,9 +122,9 @@ const Test kRandom("search_test", "random vectors, some deleted", [] {
 
 const Test kNearTies("search_test", "vectors that float32 sums can't tell apart, and equal ones",
                      [] {
-                       for_metrics([](Metric metric) {
+                       for_metrics([](Metric metric, bool codes) {
                          for (const std::uint32_t dimension : {3U, 64U, 300U}) {
-                           Case test(dimension, metric);
+                           Case test(dimension, metric, codes);
                            const Vector base = vector_of(dimension, 1);
                            for (std::uint64_t i = 0; i < 500; ++i) {
                              Vector near = base;
@@ -138,8 +140,8 @@ const Test kNearTies("search_test", "vectors that float32 sums can't tell apart,
                      });
 
 const Test kScales("search_test", "zero, denormal and huge vectors among ordinary ones", [] {
-  for_metrics([](Metric metric) {
-    Case test(20, metric);
+  for_metrics([](Metric metric, bool codes) {
+    Case test(20, metric, codes);
     for (const float scale :
          {0.0F, 1e-45F, 1e-38F, 1e-30F, 1e-19F, 1e-10F, 1.0F, 1e10F, 1e18F, 1e19F, 1e30F, 3e38F}) {
       for (std::uint64_t i = 0; i < 20; ++i) {
@@ -157,8 +159,8 @@ const Test kScales("search_test", "zero, denormal and huge vectors among ordinar
 });
 
 const Test kNotFinite("search_test", "vectors that aren't finite are never hits", [] {
-  for_metrics([](Metric metric) {
-    Case test(5, metric, true);
+  for_metrics([](Metric metric, bool codes) {
+    Case test(5, metric, codes, true);
     for (std::uint64_t i = 0; i < 40; ++i) {
       Vector vector = vector_of(5, i);
       if (i % 4 == 1) vector[i % 5] = kNaN;
@@ -180,27 +182,21 @@ const Test kTies("search_test", "equal scores come by id, strings by their bytes
     mutation.vector = vector.data();
     (void)take(store->append(engine::OneMutation(mutation)));
   }
-  const std::atomic<bool> cancelled{false};
-  engine::SearchOptions options;
-  options.top_k = 5;
   std::string order;
-  for (const Hit& hit : take(store->search(vector, options, cancelled))) order += hit.id_text + " ";
+  for (const Hit& hit : take(search(*store, vector, best(5)))) order += hit.id_text + " ";
   expect_equal(order, "B a aa b z ");
 });
 
 const Test kRefused("search_test", "queries of the wrong kind, and a cancelled search", [] {
-  Case test(3, Metric::dot);
+  Case test(3, Metric::dot, true);
   test.add({1, 2, 3});
-  const std::atomic<bool> go_on{false};
   const std::atomic<bool> cancelled{true};
-  expect_code(test.store().search(Vector{1, 2}, {}, go_on).status(), Code::dimension_mismatch);
-  expect_code(test.store().search(Vector{1, kNaN, 2}, {}, go_on).status(), Code::invalid_vector);
-  expect_code(test.store().search(Vector{1, 2, kInfinity}, {}, go_on).status(),
-              Code::invalid_vector);
+  expect_code(search(test.store(), {1, 2}).status(), Code::dimension_mismatch);
+  expect_code(search(test.store(), {}).status(), Code::dimension_mismatch);
+  expect_code(search(test.store(), {1, kNaN, 2}).status(), Code::invalid_vector);
+  expect_code(search(test.store(), {1, 2, kInfinity}).status(), Code::invalid_vector);
   expect_code(test.store().search(Vector{1, 2, 3}, {}, cancelled).status(), Code::aborted);
-  engine::SearchOptions none;
-  none.top_k = 0;
-  expect(take(test.store().search(Vector{1, 2, 3}, none, go_on)).empty());
+  expect(take(search(test.store(), {1, 2, 3}, best(0))).empty());
 });
 
 const Test kDamaged("search_test", "a damaged vector is an error, not an answer", [] {
@@ -217,8 +213,7 @@ const Test kDamaged("search_test", "a damaged vector is an error, not an answer"
       *format::lay_out(schema, format::kFirstExtentOffset, format::first_extent(16));
   disk.damage(kPath, geometry.vectors_offset + 5 * schema.vector_stride() + 3, std::byte{0x7F});
   const auto store = open(disk, kPath);
-  const std::atomic<bool> cancelled{false};
-  expect_code(store->search(vector_of(16, 1), {}, cancelled).status(), Code::corrupt);
+  expect_code(search(*store, vector_of(16, 1)).status(), Code::corrupt);
 });
 
 }  // namespace

@@ -140,6 +140,21 @@ inline std::optional<Stored> get(const engine::Store& store, const engine::Id& i
                 std::string(entry->metadata)};
 }
 
+inline engine::SearchOptions best(std::size_t k) {
+  engine::SearchOptions options;
+  options.top_k = k;
+  return options;
+}
+
+// The hits of one query.
+inline Result<std::vector<engine::Hit>> search(const engine::Store& store, const Vector& query,
+                                               const engine::SearchOptions& options = {}) {
+  const std::atomic<bool> go_on{false};
+  auto found = store.search(query, options, go_on);
+  if (!found) return found.status();
+  return std::move(found->front());
+}
+
 // Creates a file for vectors of this dimension, or opens it.
 inline engine::OpenRequest request_for(std::uint32_t dimension) {
   engine::OpenRequest request;

@@ -79,13 +79,11 @@ class Rounds {
   }
 
   void search() {
-    const std::atomic<bool> cancelled{false};
-    engine::SearchOptions options;
-    options.top_k = kIds;
+    engine::SearchOptions options = best(kIds);
     options.vectors = true;
     const Vector query(kDimension, 1.0F);
     while (!done_) {
-      const auto hits = take(store_.search(query, options, cancelled));
+      const auto hits = take(test::search(store_, query, options));
       std::uint64_t seen = 0;
       float round = -1;
       for (const engine::Hit& hit : hits) {

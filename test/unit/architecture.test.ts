@@ -16,7 +16,7 @@ const ROOMS: Record<string, readonly string[]> = {
   os: ['base'],
   simd: ['base'],
   format: ['base', 'os'],
-  search: ['base', 'format', 'simd'],
+  search: ['base', 'os', 'format', 'simd'],
   engine: ['base', 'os', 'format', 'simd', 'search'],
   binding: ['base', 'os', 'format', 'simd', 'engine'],
 };
@@ -99,6 +99,8 @@ describe('lib', () => {
       'refresh',
       'retrieveVector',
       'search',
+      'searchBatch',
+      'searchRaw',
       'searchSync',
       'stats',
       'storeVector',

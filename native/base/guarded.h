@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 
-namespace jvdb::engine {
+namespace jvdb {
 
 // What `call` returns, a Status or Result, or what it threw as a Status.
 template <typename Call>
@@ -25,4 +25,4 @@ auto guarded(Call&& call) noexcept -> decltype(call()) {
   }
 }
 
-}  // namespace jvdb::engine
+}  // namespace jvdb

@@ -1,0 +1,136 @@
+import { onAbort } from './abort.js';
+import { fromJson } from './metadata.js';
+import { guard, guardAsync, native, type Canceller, type HitColumns } from './native.js';
+import { rawSearchOptions, searchOptions, toQueries, toQuery, type CheckedSearchOptions } from './search-arguments.js';
+import { HANDLE, StoreHandle } from './store-handle.js';
+import type { RawSearchOptions, RawSearchResult, SearchHit, SearchOptions, VectorId, VectorInput } from './types.js';
+
+const BYTES_OF_HIT = 16;
+
+/**
+ * Searches of a store. All of them are exact: scores are computed in float64 from the stored values, and
+ * equal scores come by id, the lower first. Each is that of one moment, whatever is written meanwhile.
+ *
+ * @template M - the metadata stored with a vector
+ * @template I - the ids
+ */
+export abstract class StoreSearcher<M extends object, I extends VectorId> extends StoreHandle {
+  /**
+   * The vectors most like a query, off the event loop.
+   *
+   * @param query - `dimension` finite values
+   * @param options - see `SearchOptions`
+   * @returns a promise of the hits, best first
+   */
+  async search(query: VectorInput, options: SearchOptions<I> = {}): Promise<SearchHit<M, I>[]> {
+    const checked = guard(() => searchOptions(options));
+    const columns = await this.#run(checked, (canceller) =>
+      native.searchAsync(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller),
+    );
+    return this.#hits(columns, checked, 0, columns[0].length);
+  }
+
+  /**
+   * `search` on this thread: for scripts and small stores.
+   *
+   * @param query - `dimension` finite values
+   * @param options - see `SearchOptions`; a signal is of no use here
+   * @returns the hits, best first
+   */
+  searchSync(query: VectorInput, options: SearchOptions<I> = {}): SearchHit<M, I>[] {
+    const checked = guard(() => searchOptions(options));
+    checked.signal?.throwIfAborted();
+    const columns = guard(() => native.search(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension))));
+    return this.#hits(columns, checked, 0, columns[0].length);
+  }
+
+  /**
+   * `search` for many queries at once: the stored vectors are read once for all of them, several times as
+   * fast as one query after the other. All see the same moment.
+   *
+   * @param queries - n × `dimension` finite values one after the other, or n queries
+   * @param options - see `SearchOptions`; they hold for each query
+   * @returns a promise of the hits of each query, in their order
+   */
+  async searchBatch(
+    queries: Float32Array | readonly VectorInput[],
+    options: SearchOptions<I> = {},
+  ): Promise<SearchHit<M, I>[][]> {
+    const checked = guard(() => searchOptions(options));
+    const flat = guard(() => toQueries(queries, this.dimension));
+    checked.signal?.throwIfAborted();
+    if (flat.length === 0) return [];
+    const columns = await this.#run(checked, (canceller) =>
+      native.searchAsync(this[HANDLE], ...checked.withQueries(flat), canceller),
+    );
+    let end = 0;
+    return columns[5].map((count) => this.#hits(columns, checked, end, (end += count)));
+  }
+
+  /**
+   * `search` without an object for each hit: ids and scores as columns.
+   *
+   * @param query - `dimension` finite values
+   * @param options - see `RawSearchOptions`
+   * @returns a promise of the columns, best first
+   */
+  async searchRaw(query: VectorInput, options: RawSearchOptions<I> = {}): Promise<RawSearchResult<I>> {
+    const checked = guard(() => rawSearchOptions(options));
+    const room = this.idType === 'int64' ? Math.min(checked.topK, this.vectorCount) : undefined;
+    const buffer = room === undefined ? undefined : new ArrayBuffer(room * BYTES_OF_HIT);
+    const found = await this.#run(checked, (canceller) =>
+      native.searchRaw(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller, buffer),
+    );
+    if (typeof found !== 'number') {
+      const [ids, scores] = found;
+      return { ids: ids as I[], scores: new Float64Array(scores), count: ids.length } as RawSearchResult<I>;
+    }
+    const memory = buffer ?? new ArrayBuffer(0);
+    const ids = new BigInt64Array(memory, 0, found);
+    const scores = new Float64Array(memory, memory.byteLength / 2, found);
+    return { ids, scores, count: found } as unknown as RawSearchResult<I>;
+  }
+
+  // An abort rejects at once, also while the search waits for its turn.
+  async #run<T>(
+    { signal }: CheckedSearchOptions,
+    search: (canceller: Canceller | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (signal === undefined) return guardAsync(() => search(undefined));
+    signal.throwIfAborted();
+    const canceller = native.canceller();
+    let forget = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      const stop = (): void => {
+        native.cancel(canceller);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
+        reject(signal.reason);
+      };
+      forget = guard(() => onAbort(signal, stop));
+    });
+    try {
+      return await Promise.race([guardAsync(() => search(canceller)), aborted]);
+    } finally {
+      forget();
+    }
+  }
+
+  #hits(
+    [ids, scores, distances, metadata, vectors]: HitColumns,
+    { includeMetadata, includeVectors }: CheckedSearchOptions,
+    begin: number,
+    end: number,
+  ): SearchHit<M, I>[] {
+    return guard(() =>
+      ids.slice(begin, end).map((id, place) => {
+        const i = begin + place;
+        const hit: SearchHit<M, I> = { id: id as I, distance: distances[i] ?? NaN, score: scores[i] ?? NaN };
+        if (includeMetadata) hit.metadata = fromJson(metadata?.[i], id) as M | undefined;
+        if (includeVectors && vectors !== undefined) {
+          hit.vector = new Float32Array(vectors, i * this.dimension * 4, this.dimension).slice();
+        }
+        return hit;
+      }),
+    );
+  }
+}
