@@ -24,8 +24,8 @@ const std::vector<Level>& levels_of_build() {
   static const std::vector<Level> levels = {
       {scalar(), always},
 #if defined(JVDB_X86_64)
-      {avx2(), has_avx2_and_fma}, {avxvnni(), has_avx_vnni},
-      {avx512(), has_avx512},     {avx512vnni(), has_avx512_vnni},
+      {sse41(), has_sse41},   {avx2(), has_avx2_and_fma},      {avxvnni(), has_avx_vnni},
+      {avx512(), has_avx512}, {avx512vnni(), has_avx512_vnni},
 #elif defined(JVDB_ARM64)
       {neon(), always},
       {neondot(), has_dotprod},

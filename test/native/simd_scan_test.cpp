@@ -2,129 +2,25 @@
 // those of floats keep their bound, and no row that may reach a bound is passed over.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
-#include <memory>
 
-#include "check.h"
-#include "simd/kernels.h"
-#include "store_fixture.h"
+#include "simd_fixture.h"
 
 namespace jvdb::test {
 namespace {
 
-using simd::kRowsAtOnce;
-
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-// Aligned as scans need it, zeros at first, nothing behind the last.
-template <typename T>
-class Aligned {
- public:
-  explicit Aligned(std::size_t count)
-      : bytes_((count * sizeof(T) + simd::kRowAlignment - 1) / simd::kRowAlignment *
-               simd::kRowAlignment),
-        data_(static_cast<T*>(::operator new(bytes_, std::align_val_t(simd::kRowAlignment)))) {
-    std::fill_n(data_, count, T{});
-  }
-  ~Aligned() { ::operator delete(data_, std::align_val_t(simd::kRowAlignment)); }
-  Aligned(const Aligned&) = delete;
-  Aligned& operator=(const Aligned&) = delete;
-  T* data() noexcept { return data_; }
-  T& operator[](std::size_t index) noexcept { return data_[index]; }
-
- private:
-  std::size_t bytes_;
-  T* data_;
-};
-
-// Rows and queries of one dimension, each beginning on 64 bytes.
-template <typename Query, typename Row, typename Sum>
-struct Operands {
-  Operands(std::size_t dimension, std::size_t query_count, std::size_t row_count)
-      : n(dimension),
-        stride((dimension * sizeof(Row) + 63) / 64 * 64 / sizeof(Row)),
-        query_count_(query_count),
-        row_count_(row_count),
-        queries(stride * query_count),
-        rows(stride * row_count),
-        sums(kRowsAtOnce * query_count) {}
-
-  template <typename Kernel>
-  void run(Kernel kernel) {
-    std::fill_n(sums.data(), kRowsAtOnce * query_count_, Sum{77});
-    kernel(queries.data(), query_count_, rows.data(), row_count_, stride, sums.data());
-    for (std::size_t q = 0; q < query_count_; ++q) {
-      for (std::size_t r = row_count_; r < kRowsAtOnce; ++r)
-        expect_equal(sums[q * kRowsAtOnce + r], Sum{77});  // nothing behind the last row
-    }
-  }
-  // Calls check(query, row, sum) for each pair.
-  template <typename Check>
-  void each(Check check) {
-    for (std::size_t q = 0; q < query_count_; ++q) {
-      for (std::size_t r = 0; r < row_count_; ++r)
-        check(queries.data() + q * stride, rows.data() + r * stride, sums[q * kRowsAtOnce + r]);
-    }
-  }
-
-  std::size_t n, stride, query_count_, row_count_;
-  Aligned<Query> queries;
-  Aligned<Row> rows;
-  Aligned<Sum> sums;
-};
-
-using Codes = Operands<std::int8_t, std::uint8_t, std::int32_t>;
 using Floats = Operands<float, float, float>;
 
-struct Shape {
-  std::size_t queries, rows;
-};
 const Shape kShapes[] = {{1, 64}, {1, 1}, {1, 7}, {4, 64}, {5, 63}, {9, 6}, {3, 3}};
-
-std::vector<std::size_t> dimensions() {
-  std::vector<std::size_t> out;
-  for (std::size_t n = 1; n <= 260; ++n) out.push_back(n);
-  for (std::size_t n : {384, 512, 767, 768, 769, 1024, 1536, 3072, 4096, 65536}) out.push_back(n);
-  return out;
-}
-
-// Fills with the pattern's values, −127 … 127 or their biased form.
-template <typename T>
-void fill(T* out, std::size_t n, std::size_t pattern, std::uint64_t seed) {
-  constexpr int bias = std::is_unsigned_v<T> ? 128 : 0;
-  const Vector random = vector_of(n, seed);
-  for (std::size_t i = 0; i < n; ++i) {
-    const int levels[] = {127, -127, i % 2 == 0 ? 127 : -127, i % 3 == 0 ? 0 : -127,
-                          static_cast<int>(std::lrintf(random[i] * 127))};
-    out[i] = static_cast<T>(levels[pattern] + bias);
-  }
-}
-
-void expect_exact_codes(const simd::Kernels& level, std::size_t n, const Shape& shape,
-                        std::size_t pattern) {
-  Codes codes(n, shape.queries, shape.rows);
-  for (std::size_t q = 0; q < shape.queries; ++q)
-    fill(codes.queries.data() + q * codes.stride, n, (pattern + q) % 5, q);
-  for (std::size_t r = 0; r < shape.rows; ++r) {
-    // What fills a row's end counts for nothing.
-    std::fill_n(codes.rows.data() + r * codes.stride, codes.stride, std::uint8_t{255});
-    fill(codes.rows.data() + r * codes.stride, n, (pattern + r) % 5, 100 + r);
-  }
-  codes.run(level.code_dots);
-  codes.each([&](const std::int8_t* query, const std::uint8_t* row, std::int32_t found) {
-    std::int64_t exact = 0;
-    for (std::size_t i = 0; i < n; ++i) exact += (int{row[i]} - 128) * int{query[i]};
-    expect_equal(std::int64_t{found}, exact);
-  });
-}
 
 const Test kCodes("simd_scan_test", "products of codes are exact, all ±127 among them", [] {
   for (const simd::Kernels* level : simd::supported_levels()) {
     for (const std::size_t n : dimensions()) {
       const bool small = n <= 1024;
-      for (std::size_t pattern = 0; pattern < 5; ++pattern) {
+      for (std::size_t pattern = 0; pattern < kPatterns; ++pattern) {
         expect_exact_codes(*level, n, small ? Shape{5, 6} : Shape{2, 5}, pattern);
       }
     }

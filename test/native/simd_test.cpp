@@ -6,9 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "check.h"
-#include "simd/kernels.h"
-#include "store_fixture.h"
+#include "simd_fixture.h"
 
 namespace jvdb::test {
 namespace {
@@ -17,13 +15,6 @@ using simd::Kernels;
 
 std::span<const Kernels* const> levels() {
   return simd::supported_levels();
-}
-
-std::vector<std::size_t> dimensions() {
-  std::vector<std::size_t> out;
-  for (std::size_t n = 1; n <= 260; ++n) out.push_back(n);
-  for (std::size_t n : {384, 512, 767, 768, 769, 1024, 1536, 3072, 4096, 65536}) out.push_back(n);
-  return out;
 }
 
 // Offsets of one float make every load unaligned.
@@ -185,6 +176,20 @@ const Test kExtremes("simd_test", "codes of vectors that are ±1, zero or not fi
         expect(!std::isfinite(code.encoded.squared_norm));
         expect(std::isinf(code.encoded.error));
       }
+    }
+  }
+});
+
+const Test kHalves("simd_test", "codes of halves are even on every level", [] {
+  for (const Kernels* level : levels()) {
+    Vector v(100);
+    for (std::size_t i = 1; i < v.size(); ++i) v[i] = static_cast<float>(i) - 50.5F;
+    v[0] = 127.0F;  // a scale of 1
+    const Code code = encode(*level, v.data(), v.size());
+    expect_equal(code.encoded.scale, 1.0F);
+    for (std::size_t i = 1; i < v.size(); ++i) {
+      expect_equal(code.bytes[i] % 2, 0);
+      expect_equal(std::fabs(static_cast<float>(code.bytes[i] - 128) - v[i]), 0.5F);
     }
   }
 });
