@@ -14,16 +14,23 @@
 namespace jvdb::simd {
 namespace {  // a copy for each file, for its processors
 
+// The last values, fewer than eight, with zeros behind them.
+struct Last {
+  float values[8] = {};
+
+  Last(const float* from, std::size_t count) noexcept {
+    std::memcpy(values, from, count * sizeof(float));
+  }
+};
+
 struct Eight {
   Quad low, high;
 };
 
-// The first `count` values, zeros behind them.
 JVDB_128 inline Eight load_first(const float* from, std::size_t count) noexcept {
   if (count >= 8) return {load(from), load(from + 4)};
-  float values[8] = {};
-  std::memcpy(values, from, count * sizeof(float));
-  return {load(values), load(values + 4)};
+  const Last last(from, count);
+  return {load(last.values), load(last.values + 4)};
 }
 
 struct AddProduct {
@@ -88,12 +95,13 @@ struct Sums {
   JVDB_128 Sums() noexcept
       : lanes01(fill_pair(0)), lanes23(lanes01), lanes45(lanes01), lanes67(lanes01) {}
 
+  // Of eight values each.
   template <typename Add>
-  JVDB_128 void take(Eight a, Eight b) noexcept {
-    lanes01 = Add::step_exactly(lanes01, low_pair(a.low), low_pair(b.low));
-    lanes23 = Add::step_exactly(lanes23, high_pair(a.low), high_pair(b.low));
-    lanes45 = Add::step_exactly(lanes45, low_pair(a.high), low_pair(b.high));
-    lanes67 = Add::step_exactly(lanes67, high_pair(a.high), high_pair(b.high));
+  JVDB_128 void take(const float* a, const float* b) noexcept {
+    lanes01 = Add::step_exactly(lanes01, load_pair(a), load_pair(b));
+    lanes23 = Add::step_exactly(lanes23, load_pair(a + 2), load_pair(b + 2));
+    lanes45 = Add::step_exactly(lanes45, load_pair(a + 4), load_pair(b + 4));
+    lanes67 = Add::step_exactly(lanes67, load_pair(a + 6), load_pair(b + 6));
   }
   JVDB_128 double joined() const noexcept {
     return total_of_pair(add_pairs(add_pairs(lanes01, lanes45), add_pairs(lanes23, lanes67)));
@@ -103,19 +111,24 @@ struct Sums {
 template <typename Add>
 JVDB_128 double sum_double(const float* a, const float* b, std::size_t n) noexcept {
   Sums sums;
-  for (std::size_t i = 0; i < n; i += 8) {
-    sums.take<Add>(load_first(a + i, n - i), load_first(b + i, n - i));
-  }
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) sums.take<Add>(a + i, b + i);
+  if (i < n) sums.take<Add>(Last(a + i, n - i).values, Last(b + i, n - i).values);
   return sums.joined();
 }
 
 JVDB_128 ExactSums cosine_exact(const float* a, const float* b, std::size_t n) noexcept {
   Sums ab;
   Sums bb;
-  for (std::size_t i = 0; i < n; i += 8) {
-    const Eight y = load_first(b + i, n - i);
-    ab.take<AddProduct>(load_first(a + i, n - i), y);
-    bb.take<AddProduct>(y, y);
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    ab.take<AddProduct>(a + i, b + i);
+    bb.take<AddProduct>(b + i, b + i);
+  }
+  if (i < n) {
+    const Last y(b + i, n - i);
+    ab.take<AddProduct>(Last(a + i, n - i).values, y.values);
+    bb.take<AddProduct>(y.values, y.values);
   }
   return {ab.joined(), bb.joined()};
 }
@@ -137,13 +150,13 @@ struct Quantized {
   Sums errors;
 
   // Eight values: their biased codes, and their share of the squared error.
-  JVDB_128 void take(Eight values, std::uint8_t* code) noexcept {
-    const Words low = round_to_words(multiply(values.low, factor));
-    const Words high = round_to_words(multiply(values.high, factor));
-    errors.lanes01 = add_rest(errors.lanes01, low_pair(values.low), low_pair_of_words(low));
-    errors.lanes23 = add_rest(errors.lanes23, high_pair(values.low), high_pair_of_words(low));
-    errors.lanes45 = add_rest(errors.lanes45, low_pair(values.high), low_pair_of_words(high));
-    errors.lanes67 = add_rest(errors.lanes67, high_pair(values.high), high_pair_of_words(high));
+  JVDB_128 void take(const float* values, std::uint8_t* code) noexcept {
+    const Words low = round_to_words(multiply(load(values), factor));
+    const Words high = round_to_words(multiply(load(values + 4), factor));
+    errors.lanes01 = add_rest(errors.lanes01, load_pair(values), low_pair_of_words(low));
+    errors.lanes23 = add_rest(errors.lanes23, load_pair(values + 2), high_pair_of_words(low));
+    errors.lanes45 = add_rest(errors.lanes45, load_pair(values + 4), low_pair_of_words(high));
+    errors.lanes67 = add_rest(errors.lanes67, load_pair(values + 6), high_pair_of_words(high));
     store_codes(code, low, high);
   }
 
@@ -167,7 +180,11 @@ JVDB_128 Encoded encode(const float* v, std::size_t n, std::uint8_t* code,
                       Sums()};
   // The stride is a multiple of 64, so whole groups of eight fit; the last zeros get the zero code.
   std::size_t i = 0;
-  for (; i < n; i += 8) quantized.take(load_first(v + i, n - i), code + i);
+  for (; i + 8 <= n; i += 8) quantized.take(v + i, code + i);
+  if (i < n) {
+    quantized.take(Last(v + i, n - i).values, code + i);
+    i += 8;
+  }
   std::memset(code + i, kZeroCode, stride - i);
   return finish_encoding(squared_norm, quantizer.scale, quantized.errors.joined());
 }

@@ -76,11 +76,9 @@ JVDB_128 inline unsigned below(Quad a, Quad b) noexcept {
 JVDB_128 inline Pair fill_pair(double value) noexcept {
   return _mm_set1_pd(value);
 }
-JVDB_128 inline Pair low_pair(Quad values) noexcept {
-  return _mm_cvtps_pd(values);
-}
-JVDB_128 inline Pair high_pair(Quad values) noexcept {
-  return _mm_cvtps_pd(_mm_movehl_ps(values, values));
+// Of two floats.
+JVDB_128 inline Pair load_pair(const float* from) noexcept {
+  return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
 }
 JVDB_128 inline Pair low_pair_of_words(Words values) noexcept {
   return _mm_cvtepi32_pd(values);
@@ -192,11 +190,8 @@ inline unsigned below(Quad a, Quad b) noexcept {
 inline Pair fill_pair(double value) noexcept {
   return vdupq_n_f64(value);
 }
-inline Pair low_pair(Quad values) noexcept {
-  return vcvt_f64_f32(vget_low_f32(values));
-}
-inline Pair high_pair(Quad values) noexcept {
-  return vcvt_high_f64_f32(values);
+inline Pair load_pair(const float* from) noexcept {
+  return vcvt_f64_f32(vld1_f32(from));
 }
 inline Pair low_pair_of_words(Words values) noexcept {
   return vcvtq_f64_s64(vmovl_s32(vget_low_s32(values)));
