@@ -6,9 +6,7 @@ import {
   type DistanceMetric,
   MemoryMappedVectorStore,
   type SearchHit,
-  type SearchOptions,
   type VectorId,
-  type VectorInput,
 } from '../../lib/index.js';
 
 /** A query and what it must find. */
@@ -36,12 +34,7 @@ export interface Difference {
 /** What the process answers: a difference for each question at most. */
 export type Answer = readonly Difference[];
 
-/** What a later store can do. */
-interface Batching {
-  searchBatch?(queries: readonly VectorInput[], options: SearchOptions): Promise<SearchHit[][]>;
-}
-
-type Way = (store: MemoryMappedVectorStore, questions: readonly Question[]) => Promise<SearchHit[][] | undefined>;
+type Way = (store: MemoryMappedVectorStore, questions: readonly Question[]) => Promise<SearchHit[][]>;
 
 const ways: Record<string, Way> = {
   search: (store, questions) => Promise.all(questions.map(({ vector, topK }) => store.search(vector, { topK }))),
@@ -55,8 +48,7 @@ const ways: Record<string, Way> = {
     for (const topK of new Set(questions.map((question) => question.topK))) {
       const places = [...questions.keys()].filter((place) => questions[place]!.topK === topK);
       const vectors = places.map((place) => questions[place]!.vector);
-      const found = await (store as Batching).searchBatch?.(vectors, { topK });
-      if (found === undefined) return undefined;
+      const found = await store.searchBatch(vectors, { topK });
       places.forEach((place, i) => (answers[place] = found[i] ?? []));
     }
     return answers;
@@ -86,7 +78,6 @@ async function compare({ file, metric, questions }: Job): Promise<Answer> {
   const wrong = new Map<number, string>();
   for (const [name, way] of Object.entries(ways)) {
     const answers = await way(store, questions);
-    if (answers === undefined) continue;
     questions.forEach((question, place) => {
       const text = difference(answers[place] ?? [], question, metric);
       if (text !== undefined && !wrong.has(place)) wrong.set(place, `${name}: ${text}`);
