@@ -2,12 +2,7 @@
  * One SIMD level: a process of its own, since the level is chosen once in each. It opens the databases it
  * is sent, searches them in every way there is, and answers with what differs from the reference.
  */
-import {
-  type DistanceMetric,
-  MemoryMappedVectorStore,
-  type SearchHit,
-  type VectorId,
-} from '../../lib/index.js';
+import { type DistanceMetric, MemoryMappedVectorStore, type SearchHit, type VectorId } from '../../lib/index.js';
 
 /** A query and what it must find. */
 export interface Question {
