@@ -46,10 +46,10 @@ std::uint64_t kept_registers() noexcept {
 #if defined(_MSC_VER)
   return _xgetbv(0);
 #else
-  std::uint32_t low = 0;
-  std::uint32_t high = 0;
+  std::uint64_t low = 0;   // NOLINT(misc-const-correctness): the instruction writes both
+  std::uint64_t high = 0;  // NOLINT(misc-const-correctness)
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return std::uint64_t{high} << 32 | low;
+  return high << 32 | low;
 #endif
 }
 

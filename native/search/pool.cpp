@@ -4,10 +4,10 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/guarded.h"
 #include "os/process.h"
 
 namespace jvdb::search {
@@ -46,13 +46,13 @@ struct Pool::State {
     }
   }
 
-  // Under the mutex.
-  void start_threads(std::size_t count) {
-    try {
+  // Under the mutex. After a failure there are fewer.
+  Status start_threads(std::size_t count) {
+    return guarded([&] {
       threads.reserve(count);
       while (threads.size() < count) threads.emplace_back([this] { serve(); });
-    } catch (const std::exception&) {  // fewer help
-    }
+      return Status();
+    });
   }
 };
 
@@ -60,7 +60,8 @@ Pool::Pool() : state_(std::make_unique<State>()) {}
 
 Pool::~Pool() {
   if (os::process_generation() != state_->process) {
-    (void)state_.release();  // the threads are the parent's, and a lock may be held for ever
+    // NOLINTNEXTLINE(bugprone-unused-return-value): the threads are the parent's, the lock held
+    (void)state_.release();
     return;
   }
   {
@@ -90,7 +91,7 @@ void Pool::run(unsigned helpers, const std::function<void()>& work) {
   Job job{work, helpers};
   {
     const std::scoped_lock lock(state.mutex);
-    state.start_threads(std::max<std::size_t>(state.threads.size(), helpers));
+    (void)state.start_threads(std::max<std::size_t>(state.threads.size(), helpers));
     state.jobs.push_back(&job);
   }
   for (unsigned i = 0; i < helpers; ++i) state.asked.notify_one();

@@ -38,7 +38,7 @@ void QuerySet::encode(std::size_t query) {
   std::int64_t squares = 0;
   for (std::size_t i = 0; i < code_stride_; ++i) {
     code[i] = static_cast<std::int8_t>(static_cast<int>(biased[i]) - 128);
-    squares += static_cast<int>(code[i]) * static_cast<int>(code[i]);
+    squares += static_cast<std::int64_t>(code[i]) * static_cast<std::int64_t>(code[i]);
   }
   terms.code_scale = static_cast<double>(encoded.scale);
   terms.code_error = static_cast<double>(encoded.error);
