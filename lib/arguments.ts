@@ -176,19 +176,48 @@ export function changesOptions(options: ChangesOptions): { sinceLsn: number; sig
 
 // What an array buffer view is and holds, whatever its class or its own properties say.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const kindOf = getter(Symbol.toStringTag) as (value: unknown) => string | undefined;
-const lengthOf = getter('length') as (value: unknown) => number;
+const kind = getter(Symbol.toStringTag) as (this: unknown) => string | undefined;
+const count = getter('length') as (this: unknown) => number;
 
-function getter(name: string | symbol): (value: unknown) => unknown {
-  const { get } = Object.getOwnPropertyDescriptor(typedArray, name) as { get: (this: unknown) => unknown };
-  return (value) => get.call(value);
+function getter(name: string | symbol): (this: unknown) => unknown {
+  return (Object.getOwnPropertyDescriptor(typedArray, name) as { get: (this: unknown) => unknown }).get;
+}
+
+/**
+ * Whether it is a Float32Array, of any realm: nothing can pretend to be one.
+ *
+ * @param value - anything
+ * @returns whether it is
+ */
+export function isFloat32Array(value: unknown): value is Float32Array {
+  return kind.call(value) === 'Float32Array';
+}
+
+/**
+ * The error of what is no vector.
+ *
+ * @param message - what is wrong
+ * @returns it
+ */
+export function invalidVector(message: string): JvdbError {
+  return new JvdbError('JVDB_INVALID_VECTOR', message);
+}
+
+/**
+ * The error of a vector of another length.
+ *
+ * @param message - what is wrong
+ * @returns it
+ */
+export function dimensionMismatch(message: string): JvdbError {
+  return new JvdbError('JVDB_DIMENSION_MISMATCH', message);
 }
 
 function setNumbers(to: Float32Array, at: number, from: readonly number[], count: number): void {
   for (let i = 0; i < count; i++) {
     const value: unknown = from[i];
     if (typeof value !== 'number') {
-      throw new JvdbError('JVDB_INVALID_VECTOR', `component ${i} of a vector must be a number, not ${shown(value)}`);
+      throw invalidVector(`component ${i} of a vector must be a number, not ${shown(value)}`);
     }
     to[at + i] = value;
   }
@@ -204,14 +233,31 @@ function setNumbers(to: Float32Array, at: number, from: readonly number[], count
 export function toFloat32(vector: VectorInput, dimension: number): Float32Array {
   if (!Array.isArray(vector)) return vector as Float32Array;
   if (vector.length !== dimension) throw wrongLength('the vector', vector.length, dimension);
-  const out = new Float32Array(dimension);
-  setNumbers(out, 0, vector, dimension);
+  return toFloats(vector, 'the vector');
+}
+
+/**
+ * A vector of any length.
+ *
+ * @param vector - as given by the caller
+ * @param what - how messages call it
+ * @returns the same Float32Array, or a new one for an array of numbers
+ */
+export function toFloats(vector: VectorInput, what: string): Float32Array {
+  checkVector(vector, what);
+  if (!Array.isArray(vector)) return vector as Float32Array;
+  const out = new Float32Array(vector.length);
+  setNumbers(out, 0, vector, vector.length);
   return out;
 }
 
+function checkVector(vector: VectorInput, what: string): void {
+  if (Array.isArray(vector) || isFloat32Array(vector)) return;
+  throw invalidVector(`${what} must be a Float32Array or an array of numbers, not ${shown(vector)}`);
+}
+
 function wrongLength(what: string, length: number, dimension: number): JvdbError {
-  const message = `${what} has ${length} values, vectors of this store have ${dimension}`;
-  return new JvdbError('JVDB_DIMENSION_MISMATCH', message);
+  return dimensionMismatch(`${what} has ${length} values, vectors of this store have ${dimension}`);
 }
 
 /**
@@ -222,11 +268,8 @@ function wrongLength(what: string, length: number, dimension: number): JvdbError
  * @param dimension - what its length must be
  */
 export function checkLength(vector: VectorInput, what: string, dimension: number): void {
-  if (!Array.isArray(vector) && kindOf(vector) !== 'Float32Array') {
-    const message = `${what} must be a Float32Array or an array of numbers, not ${shown(vector)}`;
-    throw new JvdbError('JVDB_INVALID_VECTOR', message);
-  }
-  const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
+  checkVector(vector, what);
+  const length = Array.isArray(vector) ? vector.length : count.call(vector);
   if (length !== dimension) throw wrongLength(what, length, dimension);
 }
 
@@ -269,8 +312,8 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
  */
 export function checkedIds<T extends readonly VectorId[] | Float64Array | BigInt64Array>(ids: T): T {
   if (Array.isArray(ids)) return ids;
-  const kind = kindOf(ids);
-  if (kind !== 'Float64Array' && kind !== 'BigInt64Array') {
+  const found = kind.call(ids);
+  if (found !== 'Float64Array' && found !== 'BigInt64Array') {
     const message = `ids are given as an array, a Float64Array or a BigInt64Array, not ${shown(ids)}`;
     throw new JvdbError('JVDB_INVALID_ID', message);
   }

@@ -2,6 +2,7 @@
  * jvdb: an embedded, persistent vector store for Node.js.
  */
 export { JvdbError, type JvdbErrorCode } from './errors.js';
+export { simd } from './simd.js';
 export { MemoryMappedVectorStore } from './store.js';
 export type {
   Change,
@@ -15,6 +16,7 @@ export type {
   RawSearchResult,
   SearchHit,
   SearchOptions,
+  Simd,
   StoreOptions,
   StoreStats,
   VectorId,

@@ -83,6 +83,9 @@ export type ChangeColumns = [...EntryColumns, lsns: number[], puts: boolean[], e
 /** Figures of a store; times in milliseconds since 1970. */
 export type NativeStats = Omit<StoreStats, 'durableAt'> & { durableAt: number };
 
+/** Compares two arrays; undefined: they are empty, or of different lengths. */
+export type Compare = (a: Float32Array, b: Float32Array) => number | undefined;
+
 /** The addon's functions. */
 export interface Native {
   open(...args: OpenArguments): Handle;
@@ -132,6 +135,15 @@ export interface Native {
   lastLsn(store: Handle): number;
   durableLsn(store: Handle): number;
   stats(store: Handle): NativeStats;
+  // These look at lengths only: the caller makes sure that all are Float32Arrays.
+  readonly cosineSimilarity: Compare;
+  readonly dotProduct: Compare;
+  readonly euclideanDistance: Compare;
+  norm(a: Float32Array): number | undefined;
+  normalize(a: Float32Array, out: Float32Array): true | undefined;
+  cosineSimilarities(query: Float32Array, rows: Float32Array, out: Float32Array): true | undefined;
+  simdLevel(): string;
+  simdLevels(): string[];
 }
 
 /** Ids as the addon takes them: many numbers are fastest as a typed array. */

@@ -192,3 +192,40 @@ export interface StoreStats {
     durationMs: number;
   };
 }
+
+/**
+ * The kernels that search stored vectors, for arrays or a matrix in memory.
+ *
+ * Vectors are Float32Arrays, or arrays of numbers, which are converted first. Up to 65,536 values, sums are float32
+ * in an order of the level's own: a cosine similarity of n values is off by at most n·2⁻²³, as a rule far less, and
+ * its last bits may differ from one level to another. Longer vectors, and those whose sums would over- or underflow,
+ * are summed in float64, as the scores of searches always are. A value that is not finite makes a result that is not.
+ *
+ * Calls are synchronous, on any thread; `const { norm } = simd` works. They throw
+ * `JVDB_DIMENSION_MISMATCH` for lengths that don't fit, and `JVDB_INVALID_VECTOR` for anything that is no vector or
+ * has no values. An array over a SharedArrayBuffer is read as it is, while others write to it too.
+ */
+export interface Simd {
+  /** The instruction set in use, also for searches: the best one, or what the environment variable JVDB_SIMD names. */
+  readonly level: string;
+  /** The instruction sets that this processor has and JVDB_SIMD may name, from the plainest to the best. */
+  readonly supported: readonly string[];
+  /** Cosine similarity, from −1 to 1; 0 where either vector is zero. */
+  readonly cosineSimilarity: (a: VectorInput, b: VectorInput) => number;
+  /** Dot product: the sum of the products. */
+  readonly dotProduct: (a: VectorInput, b: VectorInput) => number;
+  /** Euclidean (L2) distance: the root of the sum of the squared differences. */
+  readonly euclideanDistance: (a: VectorInput, b: VectorInput) => number;
+  /** Euclidean (L2) norm. */
+  readonly norm: (a: VectorInput) => number;
+  /**
+   * Scales a vector to a norm of 1; zeros stay zeros. The result goes to `out`, which may be `a` itself, or to a new
+   * array, and is returned.
+   */
+  readonly normalize: (a: VectorInput, out?: Float32Array) => Float32Array;
+  /**
+   * Cosine similarities of a query of n values with each row of a matrix, rows of n values one after the other. The
+   * result, a value for each row, goes to `out`, or to a new array, and is returned.
+   */
+  readonly cosineSimilarities: (query: VectorInput, matrix: VectorInput, out?: Float32Array) => Float32Array;
+}

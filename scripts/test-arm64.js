@@ -7,7 +7,7 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { root, run } = require('./run.js');
 
-const SUITES = ['base_test', 'simd_test', 'simd_scan_test', 'search_test', 'store_test'];
+const SUITES = ['base_test', 'simd_test', 'simd_scan_test', 'similarity_test', 'search_test', 'store_test'];
 const BEST_LEVEL = { max: 'neondot', 'cortex-a53': 'neon' };
 
 for (const program of ['aarch64-linux-gnu-g++', 'qemu-aarch64-static']) {

@@ -31,6 +31,6 @@ run(tests, suites);
 if (suites.length === 0) {
   const levels = execFileSync(tests, ['--levels'], { encoding: 'utf8' }).trim().split('\n');
   for (const level of levels.slice(0, -1)) {
-    for (const suite of ['search_test', 'store_test']) run(tests, [suite], { JVDB_SIMD: level });
+    for (const suite of ['search_test', 'store_test', 'similarity_test']) run(tests, [suite], { JVDB_SIMD: level });
   }
 }

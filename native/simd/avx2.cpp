@@ -39,6 +39,10 @@ JVDB_AVX2 float total(__m256 sum) noexcept {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+JVDB_AVX2 float total(const __m256 (&sums)[4]) noexcept {
+  return total(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
+}
+
 struct AddProduct {
   JVDB_AVX2 static __m256 step(__m256 a, __m256 b, __m256 sum) noexcept {
     return _mm256_fmadd_ps(a, b, sum);
@@ -61,22 +65,19 @@ struct AddSquaredDifference {
 
 template <typename Add>
 JVDB_AVX2 float sum_float(const float* a, const float* b, std::size_t n) noexcept {
-  __m256 sum0 = _mm256_setzero_ps();
-  __m256 sum1 = sum0;
-  __m256 sum2 = sum0;
-  __m256 sum3 = sum0;
+  __m256 sums[4] = {};
   std::size_t i = 0;
   for (; i + 32 <= n; i += 32) {
-    sum0 = Add::step(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), sum0);
-    sum1 = Add::step(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8), sum1);
-    sum2 = Add::step(_mm256_loadu_ps(a + i + 16), _mm256_loadu_ps(b + i + 16), sum2);
-    sum3 = Add::step(_mm256_loadu_ps(a + i + 24), _mm256_loadu_ps(b + i + 24), sum3);
+    for (std::size_t part = 0; part < 4; ++part) {
+      const std::size_t at = i + part * 8;
+      sums[part] = Add::step(_mm256_loadu_ps(a + at), _mm256_loadu_ps(b + at), sums[part]);
+    }
   }
   for (; i + 8 <= n; i += 8) {
-    sum0 = Add::step(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), sum0);
+    sums[0] = Add::step(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), sums[0]);
   }
-  if (i < n) sum1 = Add::step(load_first(a + i, n - i), load_first(b + i, n - i), sum1);
-  return total(_mm256_add_ps(_mm256_add_ps(sum0, sum1), _mm256_add_ps(sum2, sum3)));
+  if (i < n) sums[1] = Add::step(load_first(a + i, n - i), load_first(b + i, n - i), sums[1]);
+  return total(sums);
 }
 
 // Eight float64 sums: lanes 0–3 and 4–7 of the fixed order. A masked lane adds +0, which changes
@@ -99,20 +100,22 @@ JVDB_AVX2 __m256d high_half(__m256 values) noexcept {
 }
 
 JVDB_AVX2 CosineSums cosine(const float* a, const float* b, std::size_t n) noexcept {
-  __m256 ab[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-  __m256 aa[2] = {ab[0], ab[0]};
-  __m256 bb[2] = {ab[0], ab[0]};
-  std::size_t turn = 0;
-  for (std::size_t i = 0; i < n; i += 8, turn ^= 1) {
-    const bool whole = i + 8 <= n;
-    const __m256 x = whole ? _mm256_loadu_ps(a + i) : load_first(a + i, n - i);
-    const __m256 y = whole ? _mm256_loadu_ps(b + i) : load_first(b + i, n - i);
-    ab[turn] = _mm256_fmadd_ps(x, y, ab[turn]);
-    aa[turn] = _mm256_fmadd_ps(x, x, aa[turn]);
-    bb[turn] = _mm256_fmadd_ps(y, y, bb[turn]);
+  __m256 ab[4] = {};
+  __m256 aa[4] = {};
+  __m256 bb[4] = {};
+  const auto step = [&](__m256 x, __m256 y, std::size_t part) JVDB_AVX2 {
+    ab[part] = _mm256_fmadd_ps(x, y, ab[part]);
+    aa[part] = _mm256_fmadd_ps(x, x, aa[part]);
+    bb[part] = _mm256_fmadd_ps(y, y, bb[part]);
+  };
+  std::size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    for (std::size_t part = 0; part < 4; ++part) {
+      step(_mm256_loadu_ps(a + i + part * 8), _mm256_loadu_ps(b + i + part * 8), part);
+    }
   }
-  return {total(_mm256_add_ps(ab[0], ab[1])), total(_mm256_add_ps(aa[0], aa[1])),
-          total(_mm256_add_ps(bb[0], bb[1]))};
+  for (; i < n; i += 8) step(load_first(a + i, n - i), load_first(b + i, n - i), 0);
+  return {total(ab), total(aa), total(bb)};
 }
 
 template <typename Add>

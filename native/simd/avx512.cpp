@@ -1,9 +1,10 @@
-// AVX-512 F, BW, DQ and VL (Skylake-X 2017, Zen 4 2022 and later). What AVX2 does as well,
-// encoding, is AVX2's. Throughput: one 512-bit FMA of latency 4 a cycle, two where the processor
-// has a second unit (all Xeons above the smallest); Zen 4 splits each in two of 256 bits. 16 to 32
-// elements a cycle from L1; from memory, one core reads 10 to 12 bytes a cycle, which leaves all of
-// it time. Error of the float32 sums: γ_(n/64+7)·Σ|aᵢbᵢ|. The float64 ones: see avx2.cpp. Loads
-// that cross cache lines take twice as long: scans have both operands aligned.
+// AVX-512 F, BW, DQ and VL (Skylake-X 2017, Zen 4 2022 and later). What AVX2 does as well is
+// AVX2's: encoding, and the cosine of two arrays, most of which lie across cache lines. Throughput:
+// one 512-bit FMA of latency 4 a cycle, two where the processor has a second unit (all Xeons above
+// the smallest); Zen 4 splits each in two of 256 bits. 16 to 32 elements a cycle from L1; from
+// memory, one core reads 10 to 12 bytes a cycle, which leaves all of it time. Error of the float32
+// sums: γ_(n/64+7)·Σ|aᵢbᵢ|. The float64 ones: see avx2.cpp. Loads that cross cache lines take twice
+// as long: scans have both operands aligned.
 #include "base/cpu.h"
 #include "simd/kernels.h"
 
@@ -70,25 +71,6 @@ JVDB_AVX512 __m512 sum_floats(const float* a, const float* b, std::size_t n) noe
 template <typename Add>
 JVDB_AVX512 float sum_float(const float* a, const float* b, std::size_t n) noexcept {
   return total(sum_floats<Add>(a, b, n));
-}
-
-JVDB_AVX512 CosineSums cosine(const float* a, const float* b, std::size_t n) noexcept {
-  __m512 ab[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  __m512 aa[2] = {ab[0], ab[0]};
-  __m512 bb[2] = {ab[0], ab[0]};
-  const auto step = [&](__m512 x, __m512 y, std::size_t turn) JVDB_AVX512 {
-    ab[turn] = _mm512_fmadd_ps(x, y, ab[turn]);
-    aa[turn] = _mm512_fmadd_ps(x, x, aa[turn]);
-    bb[turn] = _mm512_fmadd_ps(y, y, bb[turn]);
-  };
-  std::size_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    step(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), 0);
-    step(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), 1);
-  }
-  for (; i < n; i += 16) step(load_first(a + i, n - i), load_first(b + i, n - i), 0);
-  return {total(_mm512_add_ps(ab[0], ab[1])), total(_mm512_add_ps(aa[0], aa[1])),
-          total(_mm512_add_ps(bb[0], bb[1]))};
 }
 
 // Eight elements from i on as float64, zeros behind the last.
@@ -265,10 +247,10 @@ JVDB_AVX512 std::uint64_t dots_reaching(const Bound& bound, const float* dots, c
 
 const Kernels* avx512() noexcept {
   static const Kernels kernels = {
-      "avx512",     sum_float<AddProduct>,  sum_float<AddSquaredDifference>,
-      cosine,       sum_double<AddProduct>, sum_double<AddSquaredDifference>,
-      cosine_exact, avx2()->encode,         dots,
-      code_dots,    codes_reaching,         dots_reaching};
+      "avx512",       sum_float<AddProduct>,  sum_float<AddSquaredDifference>,
+      avx2()->cosine, sum_double<AddProduct>, sum_double<AddSquaredDifference>,
+      cosine_exact,   avx2()->encode,         dots,
+      code_dots,      codes_reaching,         dots_reaching};
   return &kernels;
 }
 

@@ -9,8 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import * as jvdb from '../../lib/index.js';
-import { MemoryMappedVectorStore, type DistanceMetric, type VectorId } from '../../lib/index.js';
+import { MemoryMappedVectorStore, simd, type DistanceMetric, type VectorId } from '../../lib/index.js';
 import type { Answer, Job, Question } from './compare.js';
 import { glove, mnist, type DataSet } from './datasets.js';
 import { queriesOf, type Query } from './queries.js';
@@ -21,10 +20,6 @@ const COLUMNS = ['int8', 'none'] as const;
 const BATCH = 10_000;
 // Of a level that is wrong everywhere, a few examples say enough.
 const SHOWN = 3;
-
-/** What a later release tells of itself. */
-const { simd } = jvdb as { simd?: { supported: readonly string[] } };
-const LEVELS = simd?.supported ?? ['scalar', 'avx2'];
 
 /** A process whose searches use one SIMD level. */
 class Level implements Disposable {
@@ -120,7 +115,7 @@ async function main(): Promise<void> {
   const seed = wholeNumber('seed', values.seed, 0);
   const repeat = `npm run test:exact -- --queries=${count} --seed=${seed}`;
   const directory = mkdtempSync(path.join(tmpdir(), 'jvdb-exact-'));
-  const levels = LEVELS.map((name) => new Level(name));
+  const levels = simd.supported.map((name) => new Level(name));
   const report = new Report();
   try {
     for (const load of [glove, mnist]) {

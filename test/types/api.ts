@@ -2,6 +2,7 @@
 import {
   JvdbError,
   MemoryMappedVectorStore,
+  simd,
   type JvdbErrorCode,
   type SearchHit,
   type StoreStats,
@@ -24,6 +25,8 @@ type Yielded<T> = T extends Iterable<infer V> | AsyncIterable<infer V> ? V : nev
 
 /** Types of results. */
 export type Results = [
+  Expect<Equal<ReturnType<typeof simd.cosineSimilarity>, number>>,
+  Expect<Equal<typeof simd.supported, readonly string[]>>,
   Expect<Equal<ReturnType<Store['storeVector']>, number>>,
   Expect<Equal<ReturnType<Store['retrieveVector']>, VectorRecord<Meta, string> | undefined>>,
   Expect<Equal<VectorRecord<Meta, string>['metadata'], Meta | undefined>>,

@@ -67,7 +67,7 @@ describe('lib', () => {
   });
 
   test('the public names', () => {
-    expect(Object.keys(jvdb).sort()).toEqual(['JvdbError', 'MemoryMappedVectorStore']);
+    expect(Object.keys(jvdb).sort()).toEqual(['JvdbError', 'MemoryMappedVectorStore', 'simd']);
     const methods = new Set<string>();
     for (
       let one: unknown = jvdb.MemoryMappedVectorStore.prototype;

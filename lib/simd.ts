@@ -1,0 +1,84 @@
+/**
+ * The kernels that search stored vectors, for arrays that are not stored. What arguments are is found out here,
+ * where it costs nothing, not in the addon, where it would cost a third of the call; the addon answers undefined
+ * to lengths that it doesn't take, and only then is it looked at why.
+ */
+import { dimensionMismatch, invalidVector, isFloat32Array, shown, toFloats } from './arguments.js';
+import { guard, native, type Compare } from './native.js';
+import type { Simd, VectorInput } from './types.js';
+
+let levels: readonly string[] | undefined;
+
+function level(): string {
+  return guard(() => native.simdLevel());
+}
+
+function nonEmpty(vector: VectorInput, what: string): Float32Array {
+  level(); // throws where JVDB_SIMD names none
+  const floats = toFloats(vector, what);
+  if (floats.length === 0) throw invalidVector(`${what} has no values (was its buffer transferred?)`);
+  return floats;
+}
+
+// Converts, or finds what is wrong.
+function again(compare: Compare, a: VectorInput, b: VectorInput): number {
+  const x = nonEmpty(a, 'a');
+  const y = nonEmpty(b, 'b');
+  const result = compare(x, y);
+  if (result === undefined) throw dimensionMismatch(`a has ${x.length} values, b has ${y.length}`);
+  return result;
+}
+
+function outOf(out: Float32Array | undefined, length: number): Float32Array {
+  if (out === undefined) return new Float32Array(length);
+  if (!isFloat32Array(out)) throw invalidVector(`out must be a Float32Array, not ${shown(out)}`);
+  if (out.length !== length) throw dimensionMismatch(`out has ${out.length} values, it must have ${length}`);
+  return out;
+}
+
+function normalize(a: VectorInput, out?: Float32Array): Float32Array {
+  const vector = nonEmpty(a, 'the vector');
+  const result = outOf(out, vector.length);
+  native.normalize(vector, result);
+  return result;
+}
+
+function cosineSimilarities(query: VectorInput, matrix: VectorInput, out?: Float32Array): Float32Array {
+  const vector = nonEmpty(query, 'the query');
+  const rows = toFloats(matrix, 'the matrix');
+  if (rows.length % vector.length !== 0) {
+    throw dimensionMismatch(`the matrix has ${rows.length} values, no multiple of the query's ${vector.length}`);
+  }
+  const result = outOf(out, rows.length / vector.length);
+  native.cosineSimilarities(vector, rows, result);
+  return result;
+}
+
+/** The arithmetic of vectors at the speed of this processor: see `Simd`. */
+export const simd: Simd = Object.freeze<Simd>({
+  get level() {
+    return level();
+  },
+  get supported() {
+    return (levels ??= Object.freeze(guard(() => native.simdLevels())));
+  },
+  // Written out three times: a function that makes them would not be inlined.
+  cosineSimilarity(a, b) {
+    const found = isFloat32Array(a) && isFloat32Array(b) ? native.cosineSimilarity(a, b) : undefined;
+    return found ?? again(native.cosineSimilarity, a, b);
+  },
+  dotProduct(a, b) {
+    const found = isFloat32Array(a) && isFloat32Array(b) ? native.dotProduct(a, b) : undefined;
+    return found ?? again(native.dotProduct, a, b);
+  },
+  euclideanDistance(a, b) {
+    const found = isFloat32Array(a) && isFloat32Array(b) ? native.euclideanDistance(a, b) : undefined;
+    return found ?? again(native.euclideanDistance, a, b);
+  },
+  norm(a) {
+    const found = isFloat32Array(a) ? native.norm(a) : undefined;
+    return found ?? native.norm(nonEmpty(a, 'the vector')) ?? NaN;
+  },
+  normalize,
+  cosineSimilarities,
+});
