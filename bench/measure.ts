@@ -32,10 +32,29 @@ export function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? NaN;
 }
 
+/**
+ * Milliseconds that each call takes, by name: medians over rounds in which they take turns, so that a slow moment
+ * meets all of them. A call gets the number of the round.
+ */
+export async function inTurn(
+  rounds: number,
+  calls: Record<string, (round: number) => unknown>,
+): Promise<Map<string, number>> {
+  const spent = new Map<string, number[]>(Object.keys(calls).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, call] of Object.entries(calls)) {
+      const began = performance.now();
+      await call(round);
+      spent.get(name)?.push(performance.now() - began);
+    }
+  }
+  return new Map([...spent].map(([name, times]) => [name, median(times)]));
+}
+
 /** Random float32 vectors one after the other, each value in −1 … 1. */
-export function randomVectors(count: number, dimension: number): Float32Array {
+export function randomVectors(count: number, dimension: number, seed = 12345): Float32Array {
   const out = new Float32Array(count * dimension);
-  let state = 12345;
+  let state = seed;
   for (let i = 0; i < out.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     out[i] = (state >>> 8) / 8388608 - 1;

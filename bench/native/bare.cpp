@@ -1,11 +1,14 @@
 // The machine's own limit beside the store: the same bytes at the same places, written by nothing
-// but pwrite and fdatasync. Prints seconds (bulk) or nanoseconds for one operation (single: the
-// mean, durable: the median of operations that are synced one by one).
+// but pwrite and fdatasync, and memory read in order by nothing but additions. Prints seconds
+// (bulk, read: one a round) or nanoseconds for one operation (single: the mean, durable: the median
+// of operations that are synced one by one).
 //   jvdb_bare bulk FILE COUNT DIMENSION ROUNDS
 //   jvdb_bare single FILE COUNT DIMENSION HEAP_BYTES
 //   jvdb_bare durable FILE COUNT DIMENSION HEAP_BYTES
-// Threads: one.
+//   jvdb_bare read BYTES THREADS ROUNDS -
+// Threads: one, but for read.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -141,6 +145,40 @@ double durable(const Operations& operations, std::size_t count) {
   return spent[count / 2];
 }
 
+std::uint64_t sum_of(const std::uint64_t* words, std::size_t count) {
+  std::uint64_t sums[16] = {};
+  for (std::size_t i = 0; i + 16 <= count; i += 16) {
+    for (std::size_t lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
+  }
+  std::uint64_t total = 0;
+  for (const std::uint64_t sum : sums) total += sum;
+  return total;
+}
+
+// Each thread reads its share of anonymous memory, on large pages where the system gives them.
+void read(std::size_t bytes, std::size_t threads, std::size_t rounds) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("mmap");
+#if defined(MADV_HUGEPAGE)
+  (void)::madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  std::fill_n(static_cast<char*>(memory), bytes, 'm');
+  const auto* words = static_cast<const std::uint64_t*>(memory);
+  const std::size_t share = bytes / sizeof(std::uint64_t) / threads;
+  std::vector<std::uint64_t> totals(threads);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    const auto began = Clock::now();
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < threads; ++i) {
+      others.emplace_back([&, i] { totals[i] += sum_of(words + i * share, share); });
+    }
+    totals[0] += sum_of(words, share);
+    others.clear();
+    std::printf("%.6f\n", nanoseconds_since(began) * 1e-9);
+  }
+  if (totals[0] == 1) std::puts("never, but the sums are needed");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -153,6 +191,8 @@ int main(int argc, char** argv) {
       std::printf("%.6f %.6f\n", bulk(argv[2], number(3), number(4), false),
                   bulk(argv[2], number(3), number(4), true));
     }
+  } else if (mode == "read") {
+    read(number(2), number(3), number(4));
   } else {
     const Operations operations(argv[2], number(3), number(4), number(5));
     std::printf("%.1f\n",

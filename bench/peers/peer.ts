@@ -16,10 +16,10 @@ export interface Peer {
 /** Rows that a peer holds. */
 export interface Loaded {
   /** Row numbers, best first. */
-  search(query: Float32Array, k: number, threads: number): number[];
+  readonly search: (query: Float32Array, k: number, threads: number) => number[];
   /** The same for queries one after the other, where a peer takes several at once. */
-  searchBatch?(queries: Float32Array, k: number, threads: number): number[][] | Promise<number[][]>;
-  close?(): void;
+  readonly searchBatch?: (queries: Float32Array, k: number, threads: number) => number[][] | Promise<number[][]>;
+  readonly close?: () => void;
 }
 
 /** Compares two arrays by cosine similarity. */

@@ -7,7 +7,9 @@
 #define JVDB_ARM64
 #endif
 
-// Lets one function use instructions that the rest of the build doesn't. MSVC needs no leave.
+// Lets one function use instructions that the rest of the build doesn't. MSVC needs no leave. Never
+// a flag for a whole file: of an inline function compiled in several, the linker takes any one for
+// all, and a copy with AVX crashes an old processor.
 #if defined(_MSC_VER) && !defined(__clang__)
 #define JVDB_TARGET(features)
 #else

@@ -125,8 +125,8 @@ class Scan {
   explicit Scan(Search& search)
       : search_(search),
         kernels_(simd::kernels()),
-        codes_(search.has_codes ? kQueriesAtOnce * 64 : 0),
-        floats_(search.has_codes ? 0 : kQueriesAtOnce * 64) {
+        codes_(search.has_codes ? columns(search) * 64 : 0),
+        floats_(search.has_codes ? 0 : columns(search) * 64) {
     states_.reserve(search.queries.count());
     for (std::size_t query = 0; query < search.queries.count(); ++query) {
       states_.push_back({Best(search.request.top_k, IdLess{&search.collection}), -kInfinity, {}});
@@ -161,6 +161,10 @@ class Scan {
 
     std::uint32_t first_place() const noexcept { return number * 64; }
   };
+
+  static std::size_t columns(const Search& search) noexcept {
+    return std::min(search.queries.count(), kQueriesAtOnce);
+  }
 
   Status scan(const Block& block, std::size_t first_query) {
     const Run run = search_.collection.run(block.run);

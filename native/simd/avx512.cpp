@@ -1,10 +1,9 @@
 // AVX-512 F, BW, DQ and VL (Skylake-X 2017, Zen 4 2022 and later). What AVX2 does as well is
-// AVX2's: encoding, and the cosine of two arrays, most of which lie across cache lines. Throughput:
-// one 512-bit FMA of latency 4 a cycle, two where the processor has a second unit (all Xeons above
-// the smallest); Zen 4 splits each in two of 256 bits. 16 to 32 elements a cycle from L1; from
-// memory, one core reads 10 to 12 bytes a cycle, which leaves all of it time. Error of the float32
-// sums: γ_(n/64+7)·Σ|aᵢbᵢ|. The float64 ones: see avx2.cpp. Loads that cross cache lines take twice
-// as long: scans have both operands aligned.
+// AVX2's: encoding, and all that reads two arrays or one query's rows, which memory limits: 256
+// bits at a time are read from it up to a seventh faster (Zen 4), and most arrays lie across cache
+// lines. Throughput: one 512-bit FMA of latency 4 a cycle, two where the processor has a second
+// unit (all Xeons above the smallest); Zen 4 splits each in two of 256 bits. 16 to 32 elements a
+// cycle. Error of float32 sums in tiles: γ_(n/16+5)·Σ|aᵢbᵢ|. The float64 ones: see avx2.cpp.
 #include "base/cpu.h"
 #include "simd/kernels.h"
 
@@ -24,54 +23,18 @@ JVDB_AVX512 __m512 load_first(const float* from, std::size_t count) noexcept {
   return _mm512_maskz_loadu_ps(first_lanes(count), from);
 }
 
-JVDB_AVX512 float total(__m512 sum) noexcept {
-  return _mm512_reduce_add_ps(sum);
-}
-
 struct AddProduct {
-  JVDB_AVX512 static __m512 step(__m512 a, __m512 b, __m512 sum) noexcept {
-    return _mm512_fmadd_ps(a, b, sum);
-  }
   JVDB_AVX512 static __m512d step(__m512d a, __m512d b, __m512d sum) noexcept {
     return _mm512_fmadd_pd(a, b, sum);
   }
 };
 
 struct AddSquaredDifference {
-  JVDB_AVX512 static __m512 step(__m512 a, __m512 b, __m512 sum) noexcept {
-    const __m512 difference = _mm512_sub_ps(a, b);
-    return _mm512_fmadd_ps(difference, difference, sum);
-  }
   JVDB_AVX512 static __m512d step(__m512d a, __m512d b, __m512d sum) noexcept {
     const __m512d difference = _mm512_sub_pd(a, b);
     return _mm512_add_pd(sum, _mm512_mul_pd(difference, difference));
   }
 };
-
-template <typename Add>
-JVDB_AVX512 __m512 sum_floats(const float* a, const float* b, std::size_t n) noexcept {
-  __m512 sum0 = _mm512_setzero_ps();
-  __m512 sum1 = sum0;
-  __m512 sum2 = sum0;
-  __m512 sum3 = sum0;
-  std::size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    sum0 = Add::step(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sum0);
-    sum1 = Add::step(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), sum1);
-    sum2 = Add::step(_mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32), sum2);
-    sum3 = Add::step(_mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48), sum3);
-  }
-  for (; i + 16 <= n; i += 16) {
-    sum0 = Add::step(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sum0);
-  }
-  if (i < n) sum1 = Add::step(load_first(a + i, n - i), load_first(b + i, n - i), sum1);
-  return _mm512_add_ps(_mm512_add_ps(sum0, sum1), _mm512_add_ps(sum2, sum3));
-}
-
-template <typename Add>
-JVDB_AVX512 float sum_float(const float* a, const float* b, std::size_t n) noexcept {
-  return total(sum_floats<Add>(a, b, n));
-}
 
 // Eight elements from i on as float64, zeros behind the last.
 JVDB_AVX512 __m512d widen(const float* from, std::size_t i, std::size_t n) noexcept {
@@ -108,26 +71,38 @@ struct FloatTile {
   static constexpr std::size_t kQueries = 4;
   static constexpr std::size_t kRows = 4;
 
+  JVDB_AVX512 static void add_products(FloatRows& sums, const FloatRows& rows,
+                                       __m512 query) noexcept {
+    sums.a = _mm512_fmadd_ps(rows.a, query, sums.a);
+    sums.b = _mm512_fmadd_ps(rows.b, query, sums.b);
+    sums.c = _mm512_fmadd_ps(rows.c, query, sums.c);
+    sums.d = _mm512_fmadd_ps(rows.d, query, sums.d);
+  }
   JVDB_AVX512 static void tile(const float* queries, const float* rows, std::size_t stride,
                                float* out) noexcept {
-    __m512 sums[kQueries][kRows] = {};
+    const __m512 zero = _mm512_setzero_ps();
+    FloatRows first{zero, zero, zero, zero};
+    FloatRows second = first;
+    FloatRows third = first;
+    FloatRows fourth = first;
     for (std::size_t i = 0; i < stride; i += 16) {
-      __m512 row[kRows];
-      for (std::size_t r = 0; r < kRows; ++r) row[r] = _mm512_load_ps(rows + r * stride + i);
-      for (std::size_t q = 0; q < kQueries; ++q) {
-        const __m512 query = _mm512_load_ps(queries + q * stride + i);
-        for (std::size_t r = 0; r < kRows; ++r) {
-          sums[q][r] = _mm512_fmadd_ps(row[r], query, sums[q][r]);
-        }
-      }
+      const float* row = rows + i;
+      const FloatRows four{_mm512_load_ps(row), _mm512_load_ps(row + stride),
+                           _mm512_load_ps(row + 2 * stride), _mm512_load_ps(row + 3 * stride)};
+      const float* query = queries + i;
+      add_products(first, four, _mm512_load_ps(query));
+      add_products(second, four, _mm512_load_ps(query + stride));
+      add_products(third, four, _mm512_load_ps(query + 2 * stride));
+      add_products(fourth, four, _mm512_load_ps(query + 3 * stride));
     }
-    for (std::size_t q = 0; q < kQueries; ++q) store_totals(out + q * kRowsAtOnce, sums[q]);
+    store_totals(out, first);
+    store_totals(out + kRowsAtOnce, second);
+    store_totals(out + 2 * kRowsAtOnce, third);
+    store_totals(out + 3 * kRowsAtOnce, fourth);
   }
-  JVDB_AVX512 static void single(const float* query, const float* rows, std::size_t count,
-                                 std::size_t stride, float* out) noexcept {
-    for (std::size_t r = 0; r < count; ++r) {
-      out[r] = sum_float<AddProduct>(query, rows + r * stride, stride);
-    }
+  static void single(const float* query, const float* rows, std::size_t count, std::size_t stride,
+                     float* out) noexcept {
+    avx2()->dots(query, 1, rows, count, stride, out);
   }
 };
 
@@ -160,31 +135,31 @@ struct CodeTile {
   static constexpr std::size_t kQueries = 2;
   static constexpr std::size_t kRows = 4;
 
+  JVDB_AVX512 static void add_products(IntRows& sums, const IntRows& rows,
+                                       const SignedQuery& query) noexcept {
+    sums.a = query.add_products(sums.a, rows.a);
+    sums.b = query.add_products(sums.b, rows.b);
+    sums.c = query.add_products(sums.c, rows.c);
+    sums.d = query.add_products(sums.d, rows.d);
+  }
   JVDB_AVX512 static void tile(const std::int8_t* queries, const std::uint8_t* rows,
                                std::size_t stride, std::int32_t* out) noexcept {
-    __m512i sums[kQueries][kRows] = {};
+    const __m512i zero = _mm512_setzero_si512();
+    IntRows first{zero, zero, zero, zero};
+    IntRows second = first;
     for (std::size_t i = 0; i < stride; i += 64) {
-      const SignedQuery first(queries + i);
-      const SignedQuery second(queries + stride + i);
-      for (std::size_t r = 0; r < kRows; ++r) {
-        const __m512i row = load_row(rows + r * stride + i);
-        sums[0][r] = first.add_products(sums[0][r], row);
-        sums[1][r] = second.add_products(sums[1][r], row);
-      }
+      const std::uint8_t* row = rows + i;
+      const IntRows four{load_row(row), load_row(row + stride), load_row(row + 2 * stride),
+                         load_row(row + 3 * stride)};
+      add_products(first, four, SignedQuery(queries + i));
+      add_products(second, four, SignedQuery(queries + stride + i));
     }
-    store_totals(out, sums[0]);
-    store_totals(out + kRowsAtOnce, sums[1]);
+    store_totals(out, first);
+    store_totals(out + kRowsAtOnce, second);
   }
-  JVDB_AVX512 static void single(const std::int8_t* query, const std::uint8_t* rows,
-                                 std::size_t count, std::size_t stride,
-                                 std::int32_t* out) noexcept {
-    for (std::size_t r = 0; r < count; ++r) {
-      __m512i sum = _mm512_setzero_si512();
-      for (std::size_t i = 0; i < stride; i += 64) {
-        sum = SignedQuery(query + i).add_products(sum, load_row(rows + r * stride + i));
-      }
-      out[r] = _mm512_reduce_add_epi32(sum);
-    }
+  static void single(const std::int8_t* query, const std::uint8_t* rows, std::size_t count,
+                     std::size_t stride, std::int32_t* out) noexcept {
+    avx2()->code_dots(query, 1, rows, count, stride, out);
   }
 };
 
@@ -246,11 +221,18 @@ JVDB_AVX512 std::uint64_t dots_reaching(const Bound& bound, const float* dots, c
 }  // namespace
 
 const Kernels* avx512() noexcept {
-  static const Kernels kernels = {
-      "avx512",       sum_float<AddProduct>,  sum_float<AddSquaredDifference>,
-      avx2()->cosine, sum_double<AddProduct>, sum_double<AddSquaredDifference>,
-      cosine_exact,   avx2()->encode,         dots,
-      code_dots,      codes_reaching,         dots_reaching};
+  static const Kernels kernels = {"avx512",
+                                  avx2()->dot,
+                                  avx2()->squared_l2,
+                                  avx2()->cosine,
+                                  sum_double<AddProduct>,
+                                  sum_double<AddSquaredDifference>,
+                                  cosine_exact,
+                                  avx2()->encode,
+                                  dots,
+                                  code_dots,
+                                  codes_reaching,
+                                  dots_reaching};
   return &kernels;
 }
 

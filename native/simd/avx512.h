@@ -18,12 +18,20 @@
 namespace jvdb::simd {
 namespace {  // a copy for each file: the linker must not choose one of these for all
 
+// A register for each row of a tile. Members, because compilers keep arrays in memory.
+struct IntRows {
+  __m512i a, b, c, d;
+};
+struct FloatRows {
+  __m512 a, b, c, d;
+};
+
 // The four totals of four registers.
-JVDB_AVX512 inline void store_totals(std::int32_t* out, const __m512i (&sums)[4]) noexcept {
-  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]),
-                                      _mm512_unpackhi_epi32(sums[0], sums[1]));
-  const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]),
-                                      _mm512_unpackhi_epi32(sums[2], sums[3]));
+JVDB_AVX512 inline void store_totals(std::int32_t* out, const IntRows& sums) noexcept {
+  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(sums.a, sums.b),
+                                      _mm512_unpackhi_epi32(sums.a, sums.b));
+  const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(sums.c, sums.d),
+                                      _mm512_unpackhi_epi32(sums.c, sums.d));
   const __m512i all =
       _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
   const __m256i half =
@@ -32,11 +40,11 @@ JVDB_AVX512 inline void store_totals(std::int32_t* out, const __m512i (&sums)[4]
       _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), four);
 }
-JVDB_AVX512 inline void store_totals(float* out, const __m512 (&sums)[4]) noexcept {
+JVDB_AVX512 inline void store_totals(float* out, const FloatRows& sums) noexcept {
   const __m512 ab =
-      _mm512_add_ps(_mm512_unpacklo_ps(sums[0], sums[1]), _mm512_unpackhi_ps(sums[0], sums[1]));
+      _mm512_add_ps(_mm512_unpacklo_ps(sums.a, sums.b), _mm512_unpackhi_ps(sums.a, sums.b));
   const __m512 cd =
-      _mm512_add_ps(_mm512_unpacklo_ps(sums[2], sums[3]), _mm512_unpackhi_ps(sums[2], sums[3]));
+      _mm512_add_ps(_mm512_unpacklo_ps(sums.c, sums.d), _mm512_unpackhi_ps(sums.c, sums.d));
   const __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
   const __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
   const __m512 all = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));

@@ -8,6 +8,7 @@
 #if defined(JVDB_X86_64)
 #include <immintrin.h>
 
+#include "simd/encode.h"
 #include "simd/tiles.h"
 
 #define JVDB_AVX_VNNI JVDB_TARGET("avx2,fma,avxvnni")
@@ -19,10 +20,6 @@ JVDB_AVX_VNNI __m256i load(const void* from) noexcept {
   return _mm256_load_si256(static_cast<const __m256i*>(from));
 }
 
-JVDB_AVX_VNNI __m256i bias() noexcept {
-  return _mm256_set1_epi8(static_cast<char>(128));
-}
-
 // The four totals of four vectors.
 JVDB_AVX_VNNI void store_totals(std::int32_t* out, const __m256i (&sums)[4]) noexcept {
   const __m256i all =
@@ -31,53 +28,58 @@ JVDB_AVX_VNNI void store_totals(std::int32_t* out, const __m256i (&sums)[4]) noe
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), four);
 }
 
-// The sum for one row, less what the bias of the row makes of it: `biased` is Σ 128·queryᵢ by lane.
-JVDB_AVX_VNNI __m256i sum_row(const std::int8_t* query, const std::uint8_t* row, std::size_t stride,
-                              __m256i biased) noexcept {
-  __m256i even = _mm256_setzero_si256();
-  __m256i odd = even;
-  for (std::size_t i = 0; i < stride; i += 64) {
-    even = _mm256_dpbusd_avx_epi32(even, load(row + i), load(query + i));
-    odd = _mm256_dpbusd_avx_epi32(odd, load(row + i + 32), load(query + i + 32));
-  }
-  return _mm256_sub_epi32(_mm256_add_epi32(even, odd), biased);
+JVDB_AVX_VNNI std::int32_t total(__m256i sum) noexcept {
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  four = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 1)));
 }
 
+// 128·Σ queryᵢ.
+JVDB_AVX_VNNI std::int32_t bias_of(const std::int8_t* query, std::size_t stride) noexcept {
+  const __m256i bias = _mm256_set1_epi8(static_cast<char>(kZeroCode));
+  __m256i sum = _mm256_setzero_si256();
+  for (std::size_t i = 0; i < stride; i += 32) {
+    sum = _mm256_dpbusd_avx_epi32(sum, bias, load(query + i));
+  }
+  return total(sum);
+}
+
+JVDB_AVX_VNNI __m256i sum_row(const std::int8_t* query, const std::uint8_t* row,
+                              std::size_t stride) noexcept {
+  __m256i low = _mm256_setzero_si256();
+  __m256i high = low;
+  for (std::size_t i = 0; i < stride; i += 64) {
+    low = _mm256_dpbusd_avx_epi32(low, load(row + i), load(query + i));
+    high = _mm256_dpbusd_avx_epi32(high, load(row + i + 32), load(query + i + 32));
+  }
+  return _mm256_add_epi32(low, high);
+}
+
+// Sums of the biased rows.
 struct CodeTile {
-  static constexpr std::size_t kQueries = 2;
+  static constexpr std::size_t kQueries = 3;
   static constexpr std::size_t kRows = 4;
 
   JVDB_AVX_VNNI static void tile(const std::int8_t* queries, const std::uint8_t* rows,
                                  std::size_t stride, std::int32_t* out) noexcept {
     __m256i sums[kQueries][kRows] = {};
-    __m256i biased[kQueries] = {};
     for (std::size_t i = 0; i < stride; i += 32) {
-      for (std::size_t q = 0; q < kQueries; ++q) {
-        const __m256i query = load(queries + q * stride + i);
-        biased[q] = _mm256_dpbusd_avx_epi32(biased[q], bias(), query);
-        for (std::size_t r = 0; r < kRows; ++r) {
-          sums[q][r] = _mm256_dpbusd_avx_epi32(sums[q][r], load(rows + r * stride + i), query);
+      __m256i query[kQueries];
+      for (std::size_t q = 0; q < kQueries; ++q) query[q] = load(queries + q * stride + i);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m256i row = load(rows + r * stride + i);
+        for (std::size_t q = 0; q < kQueries; ++q) {
+          sums[q][r] = _mm256_dpbusd_avx_epi32(sums[q][r], row, query[q]);
         }
       }
     }
-    for (std::size_t q = 0; q < kQueries; ++q) {
-      for (__m256i& sum : sums[q]) sum = _mm256_sub_epi32(sum, biased[q]);
-      store_totals(out + q * kRowsAtOnce, sums[q]);
-    }
+    for (std::size_t q = 0; q < kQueries; ++q) store_totals(out + q * kRowsAtOnce, sums[q]);
   }
   JVDB_AVX_VNNI static void single(const std::int8_t* query, const std::uint8_t* rows,
                                    std::size_t count, std::size_t stride,
                                    std::int32_t* out) noexcept {
-    __m256i biased = _mm256_setzero_si256();
-    for (std::size_t i = 0; i < stride; i += 32) {
-      biased = _mm256_dpbusd_avx_epi32(biased, bias(), load(query + i));
-    }
-    for (std::size_t r = 0; r < count; ++r) {
-      const __m256i sums[4] = {sum_row(query, rows + r * stride, stride, biased)};
-      alignas(16) std::int32_t totals[4];
-      store_totals(totals, sums);
-      out[r] = totals[0];
-    }
+    for (std::size_t r = 0; r < count; ++r)
+      out[r] = total(sum_row(query, rows + r * stride, stride));
   }
 };
 
@@ -85,6 +87,9 @@ JVDB_AVX_VNNI void code_dots(const std::int8_t* queries, std::size_t query_count
                              const std::uint8_t* rows, std::size_t row_count, std::size_t stride,
                              std::int32_t* out) noexcept {
   over_tiles<CodeTile>(queries, query_count, rows, row_count, stride, out);
+  for (std::size_t q = 0; q < query_count; ++q) {
+    subtract(bias_of(queries + q * stride, stride), out + q * kRowsAtOnce, row_count);
+  }
 }
 
 }  // namespace

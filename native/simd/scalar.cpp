@@ -1,7 +1,7 @@
 // Plain C++, for processors without SSE4.1 and as the reference of the other levels. Eight separate
 // sums make the compiler's baseline vectors usable without reordering an addition.
 // Limit: one multiplication and one addition for each element, 2–4 elements a cycle with SSE2.
-// Error of the float32 sums: γ_(n/8+3)·Σ|aᵢbᵢ|.
+// Error of the float32 sums: γ_(n/8+4)·Σ|aᵢbᵢ|.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
