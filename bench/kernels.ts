@@ -1,7 +1,7 @@
 /** The kernels: instruction sets beside scalar C++, two arrays beside simsimd, and the JavaScript work of a search. */
 import { execFileSync } from 'node:child_process';
 import { MemoryMappedVectorStore, simd } from '../lib/index.js';
-import { inTurn, randomVectors, Scratch, shown, table } from './measure.js';
+import { inTurn, median, randomVectors, Scratch, shown, table } from './measure.js';
 import { arrayPeers } from './peers/index.js';
 
 const DIMENSIONS = [128, 768, 1536];
@@ -18,7 +18,7 @@ async function pairs(dimension: number): Promise<Map<string, number>> {
   const calls = (cosine: (a: Float32Array, b: Float32Array) => number) => () => {
     for (let i = 0; i < CALLS; i++) sum += cosine(a, b);
   };
-  const peers = arrayPeers().map(({ name, cosine }) => [name, calls(cosine)]);
+  const peers = arrayPeers().map(({ name, cosine }) => [name, calls(cosine)] as const);
   const found = await inTurn(ROUNDS, { jvdb: calls(simd.cosineSimilarity), ...Object.fromEntries(peers) });
   if (Number.isNaN(sum)) throw new Error('the cosines are no numbers');
   return new Map([...found].map(([name, ms]) => [name, (ms / CALLS) * 1e6]));
@@ -36,38 +36,59 @@ async function arrays(): Promise<void> {
   table('Cosine similarity of two arrays', header, rows);
 }
 
-/** Prints nanoseconds of one row of a matrix, for each dimension, on the level of this process. */
-async function printRows(): Promise<void> {
-  const found = await inTurn(
-    ROUNDS,
-    Object.fromEntries(
-      DIMENSIONS.map((dimension) => {
-        const matrix = randomVectors(ROWS, dimension);
-        const query = randomVectors(1, dimension, 99);
-        const out = new Float32Array(ROWS);
-        const call = (): void => {
-          for (let i = 0; i < 100; i++) simd.cosineSimilarities(query, matrix, out);
-        };
-        return [String(dimension), call];
-      }),
-    ),
+/** What a process of one level measures: nanoseconds by what they are of. */
+type LevelTimes = Record<string, number>;
+
+const SEARCHED = 10_000;
+const QUERIES = 32;
+
+/** Prints the times of the level of this process. */
+async function printTimes(): Promise<void> {
+  using scratch = new Scratch();
+  using store = new MemoryMappedVectorStore(scratch.file('level.jvdb'), 768);
+  store.batchStore(
+    Float64Array.from({ length: SEARCHED }, (_, i) => i),
+    randomVectors(SEARCHED, 768),
   );
-  console.log(JSON.stringify([...found.values()].map((ms) => (ms / 100 / ROWS) * 1e6)));
+  store.flushSync();
+  const queries = randomVectors(QUERIES, 768, 99);
+  const rows = DIMENSIONS.map((dimension) => {
+    const matrix = randomVectors(ROWS, dimension);
+    const query = randomVectors(1, dimension, 99);
+    const out = new Float32Array(ROWS);
+    const call = (): void => {
+      for (let i = 0; i < 100; i++) simd.cosineSimilarities(query, matrix, out);
+    };
+    return [`a row of ${dimension}`, call] as const;
+  });
+  const found = await inTurn(ROUNDS, {
+    ...Object.fromEntries(rows),
+    search: () => store.searchBatch(queries, { threads: 1, includeMetadata: false }),
+  });
+  const per = (name: string): number => (name === 'search' ? QUERIES * SEARCHED : 100 * ROWS);
+  const times: LevelTimes = Object.fromEntries([...found].map(([name, ms]) => [name, (ms / per(name)) * 1e6]));
+  console.log(JSON.stringify(times));
 }
 
 function levels(): void {
-  const times = simd.supported.map((level) => {
+  const run = (level: string): LevelTimes => {
     const env = { ...process.env, JVDB_SIMD: level };
     const printed = execFileSync(process.execPath, [...process.execArgv, __filename], { encoding: 'utf8', env });
-    return { level, rows: JSON.parse(printed) as number[] };
+    return JSON.parse(printed) as LevelTimes;
+  };
+  // In turn, so that a slow moment of the machine meets all of them.
+  const turns = Array.from({ length: 5 }, () => simd.supported.map(run));
+  const times = simd.supported.map((level, i) => {
+    const names = Object.keys(turns[0]?.[i] ?? {});
+    return { level, ns: names.map((name) => [name, median(turns.map((turn) => turn[i]?.[name] ?? NaN))] as const) };
   });
-  const [scalar] = times;
+  const scalar = new Map(times[0]?.ns);
   table(
-    'Cosine similarity with a row of a matrix in the cache: ns, and times as fast as scalar',
-    ['', ...DIMENSIONS.map(String)],
-    times.map(({ level, rows }) => [
+    `Cosine similarity with a row of a matrix in the cache, and with one of ${SEARCHED.toLocaleString('en')} × 768 stored vectors, ${QUERIES} queries at once: ns, and times as fast as scalar`,
+    ['', ...scalar.keys()],
+    times.map(({ level, ns }) => [
       level,
-      ...rows.map((ns, i) => `${shown(ns)} (**${shown((scalar?.rows[i] ?? NaN) / ns)}**)`),
+      ...ns.map(([name, value]) => `${shown(value)} (**${shown((scalar.get(name) ?? NaN) / value)}**)`),
     ]),
   );
 }
@@ -107,4 +128,4 @@ export async function run(): Promise<void> {
   await calls();
 }
 
-if (require.main === module) void printRows();
+if (require.main === module) void printTimes();

@@ -1,6 +1,7 @@
 import { onAbort } from './abort.js';
+import { toJvdbError } from './errors.js';
 import { fromJson } from './metadata.js';
-import { guard, guardAsync, native, type Canceller, type HitColumns } from './native.js';
+import { guard, native, type Canceller, type HitColumns } from './native.js';
 import { rawSearchOptions, searchOptions, toQueries, toQuery, type CheckedSearchOptions } from './search-arguments.js';
 import { HANDLE, StoreHandle } from './store-handle.js';
 import type { RawSearchOptions, RawSearchResult, SearchHit, SearchOptions, VectorId, VectorInput } from './types.js';
@@ -91,27 +92,14 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
     return { ids, scores, count: found } as unknown as RawSearchResult<I>;
   }
 
-  // An abort rejects at once, also while the search waits for its turn.
   async #run<T>(
     { signal }: CheckedSearchOptions,
     search: (canceller: Canceller | undefined) => Promise<T>,
   ): Promise<T> {
-    if (signal === undefined) return guardAsync(() => search(undefined));
-    signal.throwIfAborted();
-    const canceller = native.canceller();
-    let forget = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      const stop = (): void => {
-        native.cancel(canceller);
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
-        reject(signal.reason);
-      };
-      forget = guard(() => onAbort(signal, stop));
-    });
     try {
-      return await Promise.race([guardAsync(() => search(canceller)), aborted]);
-    } finally {
-      forget();
+      return await (signal === undefined ? search(undefined) : untilAborted(signal, search));
+    } catch (thrown) {
+      throw signal?.aborted === true && thrown === signal.reason ? thrown : toJvdbError(thrown);
     }
   }
 
@@ -132,5 +120,25 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
         return hit;
       }),
     );
+  }
+}
+
+// An abort rejects at once, also while the search waits for its turn.
+async function untilAborted<T>(signal: AbortSignal, search: (canceller: Canceller) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const canceller = native.canceller();
+  let forget = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => {
+      native.cancel(canceller);
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
+      reject(signal.reason);
+    };
+    forget = onAbort(signal, stop);
+  });
+  try {
+    return await Promise.race([search(canceller), aborted]);
+  } finally {
+    forget();
   }
 }

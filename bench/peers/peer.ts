@@ -25,7 +25,7 @@ export interface Loaded {
 /** Compares two arrays by cosine similarity. */
 export interface ArrayPeer {
   readonly name: string;
-  cosine(a: Float32Array, b: Float32Array): number;
+  readonly cosine: (a: Float32Array, b: Float32Array) => number;
 }
 
 /** The rows of a result that has `k` for each query. */
