@@ -5,5 +5,5 @@ const { runPackage, hasCMake, nodeGypHeaders } = require('./run.js');
 if (hasCMake()) {
   runPackage('cmake-js', ['compile', '--out', 'build', '--log-level', 'warn']);
 } else {
-  runPackage('node-gyp', ['rebuild', '--loglevel', 'warn', ...nodeGypHeaders()]);
+  runPackage('node-gyp', ['rebuild', '--jobs', 'max', '--loglevel', 'warn', ...nodeGypHeaders()]);
 }

@@ -18,10 +18,11 @@ for (const program of ['aarch64-linux-gnu-g++', 'qemu-aarch64-static']) {
 
 const folder = path.join(root, 'build-arm64');
 const toolchain = path.join(root, 'scripts/toolchains/aarch64-linux-gnu.cmake');
-run('cmake', ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`]);
+const suites = `-DJVDB_SUITES=${SUITES.join(';')}`;
+run('cmake', ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`, suites]);
 run('cmake', ['--build', folder, '--parallel', '2']);
 
-const [suite] = process.argv.slice(2);
+const [suite] = process.argv.slice(2); // one of SUITES
 for (const [processor, level] of Object.entries(BEST_LEVEL)) {
   const machine = ['-L', '/usr/aarch64-linux-gnu', '-cpu', processor, path.join(folder, 'jvdb_tests')];
   const levels = execFileSync('qemu-aarch64-static', [...machine, '--levels'], { encoding: 'utf8' });

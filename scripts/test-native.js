@@ -21,7 +21,16 @@ function build() {
     process.exit(1);
   }
   // The addon's own target is built beside it, into the same folder.
-  runPackage('node-gyp', ['rebuild', '--loglevel', 'warn', ...nodeGypHeaders(), '--', '-Djvdb_tests=1']);
+  runPackage('node-gyp', [
+    'rebuild',
+    '--jobs',
+    'max',
+    '--loglevel',
+    'warn',
+    ...nodeGypHeaders(),
+    '--',
+    '-Djvdb_tests=1',
+  ]);
   return path.join(root, 'build', 'Release', 'jvdb_tests');
 }
 

@@ -9,7 +9,7 @@ import { Directory, ended, startNode } from '../support.js';
 import { applyToModel, operation, type Model } from './operations.cjs';
 import { historyOf, killOnce } from './writer-process.js';
 
-const KILLS = Math.ceil(Number(process.env['JVDB_KILLS'] ?? 300) / 5);
+const KILLS = Math.ceil(Number(process.env['JVDB_KILLS'] ?? 150) / 5);
 const KILLS_A_FILE = 15;
 const FIRST_SEED = Number(process.env['JVDB_SEED'] ?? Date.now() % 1e6);
 const FOLLOWERS = 3;

@@ -8,7 +8,7 @@ import { Directory } from '../support.js';
 import { applyToModel, operation, type Model } from './operations.cjs';
 import { historyOf, killOnce } from './writer-process.js';
 
-const KILLS = Number(process.env['JVDB_KILLS'] ?? 300);
+const KILLS = Number(process.env['JVDB_KILLS'] ?? 150);
 const KILLS_A_FILE = 15;
 const FIRST_SEED = Number(process.env['JVDB_SEED'] ?? Date.now() % 1e6);
 
