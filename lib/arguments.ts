@@ -176,11 +176,20 @@ export function changesOptions(options: ChangesOptions): { sinceLsn: number; sig
 
 // What an array buffer view is and holds, whatever its class or its own properties say.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const kind = getter(Symbol.toStringTag) as (this: unknown) => string | undefined;
-const count = getter('length') as (this: unknown) => number;
+const kindOf = getter(Symbol.toStringTag) as (array: unknown) => string | undefined;
 
-function getter(name: string | symbol): (this: unknown) => unknown {
-  return (Object.getOwnPropertyDescriptor(typedArray, name) as { get: (this: unknown) => unknown }).get;
+/**
+ * How many values a typed array has.
+ *
+ * @param array - of any kind
+ * @returns their number; 0 where its buffer is gone
+ */
+export const lengthOf = getter('length') as (array: unknown) => number;
+
+// Bound once: whoever replaces Function.prototype.call later changes nothing here.
+function getter(name: string | symbol): (array: unknown) => unknown {
+  const { get } = Object.getOwnPropertyDescriptor(typedArray, name) as { get: (this: unknown) => unknown };
+  return Function.prototype.call.bind(get) as (array: unknown) => unknown;
 }
 
 /**
@@ -190,7 +199,7 @@ function getter(name: string | symbol): (this: unknown) => unknown {
  * @returns whether it is
  */
 export function isFloat32Array(value: unknown): value is Float32Array {
-  return kind.call(value) === 'Float32Array';
+  return kindOf(value) === 'Float32Array';
 }
 
 /**
@@ -269,7 +278,7 @@ function wrongLength(what: string, length: number, dimension: number): JvdbError
  */
 export function checkLength(vector: VectorInput, what: string, dimension: number): void {
   checkVector(vector, what);
-  const length = Array.isArray(vector) ? vector.length : count.call(vector);
+  const length = Array.isArray(vector) ? vector.length : lengthOf(vector);
   if (length !== dimension) throw wrongLength(what, length, dimension);
 }
 
@@ -303,6 +312,31 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
   return flat;
 }
 
+// Its values can't be asked for.
+function isGone(array: unknown): boolean {
+  try {
+    (typedArray as Float64Array).keys.call(array as Float64Array);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Vectors that are flat already.
+ *
+ * @param vectors - as given by the caller
+ * @param what - how messages call them
+ * @returns the same
+ */
+export function checkedFloats(vectors: Float32Array, what: string): Float32Array {
+  if (!isFloat32Array(vectors)) {
+    throw invalidVector(`${what} must be a Float32Array or an array of vectors, not ${shown(vectors)}`);
+  }
+  if (isGone(vectors)) throw invalidVector(`the buffer of ${what} is gone: it was transferred, or resized to less`);
+  return vectors;
+}
+
 /**
  * Ids as the caller gave them, as far as their number goes.
  *
@@ -312,16 +346,13 @@ export function toFlat(vectors: Float32Array | readonly VectorInput[], count: nu
  */
 export function checkedIds<T extends readonly VectorId[] | Float64Array | BigInt64Array>(ids: T): T {
   if (Array.isArray(ids)) return ids;
-  const found = kind.call(ids);
-  if (found !== 'Float64Array' && found !== 'BigInt64Array') {
+  const kind = kindOf(ids);
+  if (kind !== 'Float64Array' && kind !== 'BigInt64Array') {
     const message = `ids are given as an array, a Float64Array or a BigInt64Array, not ${shown(ids)}`;
     throw new JvdbError('JVDB_INVALID_ID', message);
   }
-  try {
-    (typedArray as Float64Array).keys.call(ids as Float64Array);
-  } catch (cause) {
-    const message = `the buffer of the ids is gone: it was transferred, or resized to less`;
-    throw new JvdbError('JVDB_INVALID_ID', message, { cause });
+  if (isGone(ids)) {
+    throw new JvdbError('JVDB_INVALID_ID', 'the buffer of the ids is gone: it was transferred, or resized to less');
   }
   return ids;
 }

@@ -116,11 +116,11 @@ export interface Native {
   readMany(store: Handle, ids: IdColumn, out: Float32Array): number;
   search(store: Handle, ...args: SearchArguments): HitColumns;
   searchAsync(store: Handle, ...args: [...SearchArguments, canceller: Canceller | undefined]): Promise<HitColumns>;
-  /** Number ids and scores go into `buffer`, 8 bytes each, all ids first; text ids and scores come as arrays. */
+  /** Scores, 8 bytes each, and ids, numbers likewise and texts as they are. */
   searchRaw(
     store: Handle,
-    ...args: [...SearchArguments, canceller: Canceller | undefined, buffer: ArrayBuffer | undefined]
-  ): Promise<number | [ids: string[], scores: ArrayBuffer]>;
+    ...args: [...SearchArguments, canceller: Canceller | undefined]
+  ): Promise<[ids: ArrayBuffer | string[], scores: ArrayBuffer]>;
   canceller(): Canceller;
   cancel(canceller: Canceller): void;
   cursor(store: Handle): Cursor;

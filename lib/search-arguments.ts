@@ -1,6 +1,7 @@
 /** Checks what callers of searches pass, and makes it what the addon takes. */
 import { availableParallelism } from 'node:os';
 import {
+  checkedFloats,
   checkedSignal,
   checkKeys,
   checkLength,
@@ -67,7 +68,7 @@ function ids(value: Iterable<VectorId> | undefined, option: string): IdColumn | 
  */
 export function searchOptions(options: SearchOptions): CheckedSearchOptions {
   checkKeys(options, SEARCH_OPTIONS, 'search options');
-  return checked(options);
+  return checked(options, flag(options.includeMetadata, 'includeMetadata') ?? true);
 }
 
 /**
@@ -78,12 +79,11 @@ export function searchOptions(options: SearchOptions): CheckedSearchOptions {
  */
 export function rawSearchOptions(options: RawSearchOptions): CheckedSearchOptions {
   checkKeys(options, RAW_OPTIONS, 'options of searchRaw');
-  return checked({ ...options, includeMetadata: false });
+  return checked(options, false);
 }
 
-function checked(options: SearchOptions): CheckedSearchOptions {
+function checked(options: SearchOptions, includeMetadata: boolean): CheckedSearchOptions {
   const topK = integer(options.topK ?? 10, 1, Number.MAX_SAFE_INTEGER, 'topK');
-  const includeMetadata = flag(options.includeMetadata, 'includeMetadata') ?? true;
   const includeVectors = flag(options.includeVectors, 'includeVectors') ?? false;
   const offset = integer(options.offset ?? 0, 0, Number.MAX_SAFE_INTEGER, 'offset');
   const minScore = bound(options.minScore, -Infinity, 'minScore');
@@ -123,5 +123,5 @@ export function toQuery(query: VectorInput, dimension: number): Float32Array {
  */
 export function toQueries(queries: Float32Array | readonly VectorInput[], dimension: number): Float32Array {
   if (Array.isArray(queries)) return toFlat(queries as readonly VectorInput[], queries.length, dimension);
-  return queries as Float32Array;
+  return checkedFloats(queries as Float32Array, 'the queries');
 }

@@ -1,9 +1,10 @@
 /**
- * The kernels that search stored vectors, for arrays that are not stored. What arguments are is found out here,
+ * The arithmetic of vectors for arrays that are not stored. What arguments are is found out here,
  * where it costs nothing, not in the addon, where it would cost a third of the call; the addon answers undefined
  * to lengths that it doesn't take, and only then is it looked at why.
  */
-import { dimensionMismatch, invalidVector, isFloat32Array, shown, toFloats } from './arguments.js';
+import { dimensionMismatch, invalidVector, isFloat32Array, lengthOf, shown, toFloats } from './arguments.js';
+import type { JvdbError } from './errors.js';
 import { guard, native, type Compare } from './native.js';
 import type { Simd, VectorInput } from './types.js';
 
@@ -16,7 +17,7 @@ function level(): string {
 function nonEmpty(vector: VectorInput, what: string): Float32Array {
   level(); // throws where JVDB_SIMD names none
   const floats = toFloats(vector, what);
-  if (floats.length === 0) throw invalidVector(`${what} has no values (was its buffer transferred?)`);
+  if (lengthOf(floats) === 0) throw invalidVector(`${what} has no values (was its buffer transferred?)`);
   return floats;
 }
 
@@ -25,32 +26,39 @@ function again(compare: Compare, a: VectorInput, b: VectorInput): number {
   const x = nonEmpty(a, 'a');
   const y = nonEmpty(b, 'b');
   const result = compare(x, y);
-  if (result === undefined) throw dimensionMismatch(`a has ${x.length} values, b has ${y.length}`);
+  if (result === undefined) throw dimensionMismatch(`a has ${lengthOf(x)} values, b has ${lengthOf(y)}`);
   return result;
 }
 
 function outOf(out: Float32Array | undefined, length: number): Float32Array {
   if (out === undefined) return new Float32Array(length);
   if (!isFloat32Array(out)) throw invalidVector(`out must be a Float32Array, not ${shown(out)}`);
-  if (out.length !== length) throw dimensionMismatch(`out has ${out.length} values, it must have ${length}`);
+  const found = lengthOf(out);
+  if (found !== length) throw dimensionMismatch(`out has ${found} values, it must have ${length}`);
   return out;
+}
+
+// A SharedArrayBuffer can grow at any moment.
+function changed(): JvdbError {
+  return invalidVector('an array became longer or shorter during the call');
 }
 
 function normalize(a: VectorInput, out?: Float32Array): Float32Array {
   const vector = nonEmpty(a, 'the vector');
-  const result = outOf(out, vector.length);
-  native.normalize(vector, result);
+  const result = outOf(out, lengthOf(vector));
+  if (native.normalize(vector, result) === undefined) throw changed();
   return result;
 }
 
 function cosineSimilarities(query: VectorInput, matrix: VectorInput, out?: Float32Array): Float32Array {
   const vector = nonEmpty(query, 'the query');
   const rows = toFloats(matrix, 'the matrix');
-  if (rows.length % vector.length !== 0) {
-    throw dimensionMismatch(`the matrix has ${rows.length} values, no multiple of the query's ${vector.length}`);
+  const [values, length] = [lengthOf(rows), lengthOf(vector)];
+  if (values % length !== 0) {
+    throw dimensionMismatch(`the matrix has ${values} values, no multiple of the query's ${length}`);
   }
-  const result = outOf(out, rows.length / vector.length);
-  native.cosineSimilarities(vector, rows, result);
+  const result = outOf(out, values / length);
+  if (native.cosineSimilarities(vector, rows, result) === undefined) throw changed();
   return result;
 }
 
@@ -77,7 +85,9 @@ export const simd: Simd = Object.freeze<Simd>({
   },
   norm(a) {
     const found = isFloat32Array(a) ? native.norm(a) : undefined;
-    return found ?? native.norm(nonEmpty(a, 'the vector')) ?? NaN;
+    const result = found ?? native.norm(nonEmpty(a, 'the vector'));
+    if (result === undefined) throw changed();
+    return result;
   },
   normalize,
   cosineSimilarities,

@@ -1,12 +1,11 @@
 import { onAbort } from './abort.js';
+import { lengthOf } from './arguments.js';
 import { toJvdbError } from './errors.js';
 import { fromJson } from './metadata.js';
 import { guard, native, type Canceller, type HitColumns } from './native.js';
 import { rawSearchOptions, searchOptions, toQueries, toQuery, type CheckedSearchOptions } from './search-arguments.js';
 import { HANDLE, StoreHandle } from './store-handle.js';
 import type { RawSearchOptions, RawSearchResult, SearchHit, SearchOptions, VectorId, VectorInput } from './types.js';
-
-const BYTES_OF_HIT = 16;
 
 /**
  * Searches of a store. All of them are exact: scores are computed in float64 from the stored values, and
@@ -46,8 +45,8 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
   }
 
   /**
-   * `search` for many queries at once: the stored vectors are read once for all of them, several times as
-   * fast as one query after the other. All see the same moment.
+   * `search` for many queries at once: the stored vectors are read once for up to 64 of them, several times
+   * as fast as one query after the other. All see the same moment.
    *
    * @param queries - n × `dimension` finite values one after the other, or n queries
    * @param options - see `SearchOptions`; they hold for each query
@@ -60,7 +59,10 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
     const checked = guard(() => searchOptions(options));
     const flat = guard(() => toQueries(queries, this.dimension));
     checked.signal?.throwIfAborted();
-    if (flat.length === 0) return [];
+    if (lengthOf(flat) === 0) {
+      guard(() => native.vectorCount(this[HANDLE])); // throws where the store is closed
+      return [];
+    }
     const columns = await this.#run(checked, (canceller) =>
       native.searchAsync(this[HANDLE], ...checked.withQueries(flat), canceller),
     );
@@ -77,19 +79,11 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
    */
   async searchRaw(query: VectorInput, options: RawSearchOptions<I> = {}): Promise<RawSearchResult<I>> {
     const checked = guard(() => rawSearchOptions(options));
-    const room = this.idType === 'int64' ? Math.min(checked.topK, this.vectorCount) : undefined;
-    const buffer = room === undefined ? undefined : new ArrayBuffer(room * BYTES_OF_HIT);
-    const found = await this.#run(checked, (canceller) =>
-      native.searchRaw(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller, buffer),
+    const [ids, scores] = await this.#run(checked, (canceller) =>
+      native.searchRaw(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller),
     );
-    if (typeof found !== 'number') {
-      const [ids, scores] = found;
-      return { ids: ids as I[], scores: new Float64Array(scores), count: ids.length } as RawSearchResult<I>;
-    }
-    const memory = buffer ?? new ArrayBuffer(0);
-    const ids = new BigInt64Array(memory, 0, found);
-    const scores = new Float64Array(memory, memory.byteLength / 2, found);
-    return { ids, scores, count: found } as unknown as RawSearchResult<I>;
+    const columns = { ids: Array.isArray(ids) ? ids : new BigInt64Array(ids), scores: new Float64Array(scores) };
+    return { ...columns, count: columns.scores.length } as unknown as RawSearchResult<I>;
   }
 
   async #run<T>(
@@ -99,7 +93,7 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
     try {
       return await (signal === undefined ? search(undefined) : untilAborted(signal, search));
     } catch (thrown) {
-      throw signal?.aborted === true && thrown === signal.reason ? thrown : toJvdbError(thrown);
+      throw signal?.aborted === true && Object.is(thrown, signal.reason) ? thrown : toJvdbError(thrown);
     }
   }
 

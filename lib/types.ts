@@ -194,7 +194,7 @@ export interface StoreStats {
 }
 
 /**
- * The kernels that search stored vectors, for arrays or a matrix in memory.
+ * The arithmetic of vectors at the speed of this processor, for arrays or a matrix in memory.
  *
  * Vectors are Float32Arrays, or arrays of numbers, which are converted first. Up to 65,536 values, sums are float32
  * in an order of the level's own: a cosine similarity of n values is off by at most n·2⁻²³, as a rule far less, and
@@ -203,7 +203,8 @@ export interface StoreStats {
  *
  * Calls are synchronous, on any thread; `const { norm } = simd` works. They throw
  * `JVDB_DIMENSION_MISMATCH` for lengths that don't fit, and `JVDB_INVALID_VECTOR` for anything that is no vector or
- * has no values. An array over a SharedArrayBuffer is read as it is, while others write to it too.
+ * has no values. An array over a SharedArrayBuffer is read as it is, while others write to it too. What results are
+ * written to may be the very array that `normalize` reads; it may not overlap what is read in any other way.
  */
 export interface Simd {
   /** The instruction set in use, also for searches: the best one, or what the environment variable JVDB_SIMD names. */

@@ -169,6 +169,17 @@ napi_value to_string(napi_env env, std::string_view utf8) {
   return out;
 }
 
+Napi::ArrayBuffer make_buffer(Napi::Env env, std::size_t bytes) {
+  constexpr std::size_t small = std::size_t{1} << 20;  // the constructor is the slower way
+  if (bytes <= small) return Napi::ArrayBuffer::New(env, bytes);
+  const auto constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
+  const Napi::Value made = constructor.New({Napi::Number::New(env, static_cast<double>(bytes))});
+  if (!made.IsArrayBuffer() || made.As<Napi::ArrayBuffer>().ByteLength() != bytes) {
+    fail(Code::io, "globalThis.ArrayBuffer was replaced by something else");
+  }
+  return made.As<Napi::ArrayBuffer>();
+}
+
 napi_value to_number(napi_env env, double value) {
   napi_value out = nullptr;
   must(env, napi_create_double(env, value, &out));

@@ -96,6 +96,8 @@ bool append_utf8(napi_env env, napi_value value, std::string& out);
 std::string string_of(napi_env env, napi_value value);
 napi_value to_string(napi_env env, std::string_view utf8);
 napi_value to_number(napi_env env, double value);
+// Zeros. Throws JavaScript's error where there is no memory; Node-API itself would end the process.
+Napi::ArrayBuffer make_buffer(Napi::Env env, std::size_t bytes);
 
 // number up to 2^53-1, else bigint; string.
 napi_value to_id(napi_env env, std::uint64_t number, std::string_view text, format::IdType type);

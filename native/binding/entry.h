@@ -16,7 +16,7 @@ namespace jvdb::binding {
 // The arguments of one call. Missing ones are undefined.
 class Call {
  public:
-  static constexpr std::size_t kMaxArguments = 13;
+  static constexpr std::size_t kMaxArguments = 12;
 
   Call(napi_env env, napi_callback_info info) : env_(env) {
     std::size_t count = kMaxArguments;

@@ -27,7 +27,7 @@ Napi::Array EntryColumns::to_array(Napi::Env env, std::size_t more) const {
     columns[2].Set(i, to_number(env, milliseconds(entry.created_us)));
     columns[3].Set(i, to_number(env, milliseconds(entry.updated_us)));
   }
-  Napi::ArrayBuffer vectors = Napi::ArrayBuffer::New(env, vectors_.size() * sizeof(float));
+  Napi::ArrayBuffer vectors = make_buffer(env, vectors_.size() * sizeof(float));
   std::copy(vectors_.begin(), vectors_.end(), static_cast<float*>(vectors.Data()));
   const Napi::Array out = Napi::Array::New(env, 5 + more);
   for (std::uint32_t i = 0; i < columns.size(); ++i) out.Set(i, columns[i]);

@@ -88,7 +88,7 @@ Napi::Value to_columns(Napi::Env env, const Answers& answers, const engine::Sear
   Napi::ArrayBuffer vectors;
   float* vector = nullptr;
   if (options.vectors) {
-    vectors = Napi::ArrayBuffer::New(env, size * schema.vector_bytes());
+    vectors = make_buffer(env, size * schema.vector_bytes());
     vector = static_cast<float*>(vectors.Data());
   }
   std::uint32_t i = 0;
@@ -171,49 +171,42 @@ napi_value search_async(const Call& call) {
   return start(call.env(), std::make_unique<SearchTask>(call));
 }
 
-// Fills the caller's memory, 16 bytes a hit, instead of making columns.
+// Two columns and no object for each hit.
 class RawSearchTask final : public SearchTask {
  public:
-  explicit RawSearchTask(const Call& call) : SearchTask(call) {
-    const Napi::Value buffer = call.value(12);
-    if (buffer.IsArrayBuffer()) buffer_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
-  }
+  using SearchTask::SearchTask;
 
-  // The number of hits; in a store of string ids [ids, scores].
+  // [ids, scores]: scores in an ArrayBuffer, and ids too, 8 bytes each, where they are numbers.
   Napi::Value result(Napi::Env env) override {
     const std::vector<Hit>& hits = answers().front();
-    if (buffer_.IsEmpty()) return texts(env, hits);
-    Napi::ArrayBuffer buffer = buffer_.Value();
-    const std::size_t room = buffer.ByteLength() / 16;
-    const std::size_t count = std::min(hits.size(), room);
-    auto* ids = static_cast<std::uint64_t*>(buffer.Data());
-    auto* scores = static_cast<double*>(buffer.Data()) + room;
-    for (std::size_t i = 0; i < count; ++i) {
-      ids[i] = hits[i].id_number;
-      scores[i] = hits[i].score;
-    }
-    return Napi::Number::New(env, static_cast<double>(count));
-  }
-
- private:
-  Napi::Value texts(Napi::Env env, const std::vector<Hit>& hits) const {
-    const Napi::Array ids = Napi::Array::New(env, hits.size());
-    Napi::ArrayBuffer scores = Napi::ArrayBuffer::New(env, hits.size() * sizeof(double));
-    for (std::uint32_t i = 0; i < hits.size(); ++i) {
-      const Napi::HandleScope scope(env);
-      ids.Set(i, to_id(env, hits[i].id_number, hits[i].id_text, schema().id_type));
-      static_cast<double*>(scores.Data())[i] = hits[i].score;
-    }
+    const bool numbers = schema().id_type == format::IdType::int64;
+    Napi::ArrayBuffer scores = make_buffer(env, hits.size() * sizeof(double));
+    auto* score = static_cast<double*>(scores.Data());
+    for (const Hit& hit : hits) *score++ = hit.score;
     const Napi::Array out = Napi::Array::New(env, 2);
-    out.Set(0U, ids);
+    out.Set(0U, numbers ? numbers_of(env, hits) : texts_of(env, hits));
     out.Set(1U, scores);
     return out;
   }
 
-  Napi::Reference<Napi::ArrayBuffer> buffer_;
+ private:
+  static Napi::Value numbers_of(Napi::Env env, const std::vector<Hit>& hits) {
+    Napi::ArrayBuffer ids = make_buffer(env, hits.size() * sizeof(std::uint64_t));
+    auto* id = static_cast<std::uint64_t*>(ids.Data());
+    for (const Hit& hit : hits) *id++ = hit.id_number;
+    return ids;
+  }
+  Napi::Value texts_of(Napi::Env env, const std::vector<Hit>& hits) const {
+    const Napi::Array ids = Napi::Array::New(env, hits.size());
+    for (std::uint32_t i = 0; i < hits.size(); ++i) {
+      const Napi::HandleScope scope(env);
+      ids.Set(i, to_id(env, hits[i].id_number, hits[i].id_text, schema().id_type));
+    }
+    return ids;
+  }
 };
 
-// searchRaw(…, canceller?, buffer?): a promise of what RawSearchTask gives
+// searchRaw(…, canceller?): a promise of what RawSearchTask gives
 napi_value search_raw(const Call& call) {
   return start(call.env(), std::make_unique<RawSearchTask>(call));
 }

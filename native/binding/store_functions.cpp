@@ -129,7 +129,7 @@ napi_value view(const Call& call) {
     napi_value mapped = mapped_buffer(call.env(), std::move(view.mapped), schema.vector_bytes());
     if (mapped != nullptr) return mapped;
   }
-  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(call.env(), schema.vector_bytes());
+  Napi::ArrayBuffer copy = make_buffer(call.env(), schema.vector_bytes());
   std::memcpy(copy.Data(), view.vector, schema.vector_bytes());
   return copy;
 }

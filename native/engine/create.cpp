@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "engine/clock.h"
 #include "format/seal.h"
+#include "simd/kernels.h"
 
 namespace jvdb::engine {
 namespace {
@@ -49,6 +50,8 @@ Status write_new(os::File& file, const format::Schema& schema,
 
 Status create_file(os::FileSystem& files, const std::string& path, const format::Schema& schema,
                    std::uint32_t initial_capacity) {
+  // Before there is a file that could not be opened.
+  if (auto level = simd::choose(); !level) return level.status();
   const auto first =
       format::lay_out(schema, format::kFirstExtentOffset, format::first_extent(initial_capacity));
   if (!first) {

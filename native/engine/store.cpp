@@ -231,10 +231,6 @@ Result<std::vector<std::vector<Hit>>> Store::search(std::span<const float> queri
     request.queries = queries;
     request.dimension = schema_.dimension;
     request.metric = schema_.metric;
-    // No more than there can be: the sum may not overflow.
-    const std::size_t most = catalog_.point().slot_end;
-    request.top_k =
-        std::max<std::size_t>(std::min(options.top_k, most) + std::min(options.offset, most), 1);
     request.min_score = options.min_score;
     request.max_distance = options.max_distance;
     request.threads = options.threads == 0 ? search::Pool::parallelism() : options.threads;
@@ -249,6 +245,10 @@ Result<std::vector<std::vector<Hit>>> Store::search(std::span<const float> queri
     request.except = std::move(*except);
     const Snapshot snapshot(catalog_, checker_, *lookups);
     lookups.reset();  // the writer may free what it replaced
+    // No more than there can be: the sum may not overflow.
+    const std::size_t most = snapshot.point().slot_end;
+    request.top_k =
+        std::max<std::size_t>(std::min(options.top_k, most) + std::min(options.offset, most), 1);
 
     auto found = search::flat_search(snapshot, request, *pool_, cancelled);
     if (!found) return found.status();

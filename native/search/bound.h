@@ -13,10 +13,11 @@
 //
 // All three are the form of simd::Bound, divided by ‖q‖: every term is then of the size of ‖v‖, and
 // nothing over- or underflows in float32, as norms lie within 2^±60 (other vectors have no code).
+// ‖v‖²/‖q‖ alone may overflow: then ‖v‖ is beyond any distance whose limit is finite.
 // Its roundings, u = 2⁻²⁴ each: at most seven, that of int32 to float32 and of the stored ‖v‖ among
 // them, on terms that sum to at most 9.2‖v‖ (e_v ≤ √n·max/254 ≤ 1.01‖v‖, so ‖v̂‖ ≤ 2.01‖v‖, likewise
 // q, and |t| ≤ 2): 65u = 2⁻¹⁸ of ‖v‖, and 9u < 2⁻²⁰ of the term in ‖v‖². kSlack and kSquareSlack
-// are twice that and more. They also cover what the exact score is off by, at most 65,538·2⁻⁵³ of
+// are nearly twice that. They also cover what the exact score is off by, at most 65,538·2⁻⁵³ of
 // ‖q‖‖v‖ or of ‖q − v‖². A product that underflows in a float32 dot product errs by 2⁻¹⁵⁰, which is
 // 2⁻⁶ of its share of γ: kGammaSlack.
 #pragma once

@@ -2,7 +2,7 @@
 // Throughput: two 256-bit FMAs of latency 4 a cycle (5 on Haswell), fed by two loads: from L1 a dot
 // product runs at 8 elements a cycle with eight sums in flight; four are enough for data from
 // memory, the limit of anything larger than the cache. Tiles have twelve, and a load for two FMAs.
-// Error of the float32 sums: γ_(n/32+8)·Σ|aᵢbᵢ|, in tiles γ_(n/8+4)·Σ|aᵢbᵢ|. The float64 ones use
+// Error of the float32 sums: γ_(n/32+8)·Σ|aᵢbᵢ|, in tiles γ_(n/8+4). The float64 ones use
 // no FMA where it would change a rounding: a product of two floats is exact in float64, a square of
 // a difference is not.
 #include "base/cpu.h"

@@ -4,7 +4,7 @@
 // product: 4 elements a cycle from L1, with the four sums that its latency needs. Tiles have 16
 // sums and load half as often. The products of sixteen codes are four instructions.
 // Limit: the loads, and memory for anything larger than the cache.
-// Error of the float32 sums: γ_(n/16+8)·Σ|aᵢbᵢ|, in tiles γ_(n/4+4)·Σ|aᵢbᵢ|.
+// Error of the float32 sums: γ_(n/16+8)·Σ|aᵢbᵢ|, in cosine() γ_(n/8+8), in tiles γ_(n/4+4).
 #include "base/cpu.h"
 #include "simd/kernels.h"
 

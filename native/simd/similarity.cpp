@@ -36,8 +36,8 @@ double cosine_similarity(const float* a, const float* b, std::size_t n) noexcept
   if (n <= kFloatLength) {
     const CosineSums sums = level.cosine(a, b, n);
     if (in_range(sums.a_squared) && in_range(sums.b_squared)) {
-      const float cosine = sums.dot / (std::sqrt(sums.a_squared) * std::sqrt(sums.b_squared));
-      return static_cast<double>(std::clamp(cosine, -1.0F, 1.0F));
+      return cosine_of(static_cast<double>(sums.dot), static_cast<double>(sums.a_squared),
+                       static_cast<double>(sums.b_squared));
     }
   }
   const ExactSums sums = level.cosine_exact(a, b, n);

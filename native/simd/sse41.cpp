@@ -3,7 +3,7 @@
 // (Sandy Bridge and later): 2 or 4 elements a cycle from L1, with four sums for the addition's
 // latency of 3. The products of sixteen codes are eight instructions, some 6 codes a cycle.
 // Limit: the loads, in L1 as in memory; for codes the decoder of four instructions a cycle.
-// Error of the float32 sums: γ_(n/16+8)·Σ|aᵢbᵢ|, in tiles γ_(n/4+4)·Σ|aᵢbᵢ|.
+// Error of the float32 sums: γ_(n/16+8)·Σ|aᵢbᵢ|, in cosine() γ_(n/8+8), in tiles γ_(n/4+4).
 #include "base/cpu.h"
 #include "simd/kernels.h"
 

@@ -235,6 +235,36 @@ const Test kSnapshot("search_options_test", "a search under load sees one snapsh
   }
 });
 
+const Test kGrowing(
+    "search_options_test", "a search for all of a growing store misses nothing", [] {
+      SimFileSystem disk;
+      Ids ids(IdType::int64);
+      const auto store = create(disk, kPath, schema_of(8, IdType::int64, Metric::euclidean), 8);
+      std::atomic<bool> done{false};
+      std::thread writer([&] {
+        for (std::uint64_t id = 0; id < 20'000; ++id) {
+          (void)take(store->append(Group(ids).put(id, Vector(8, static_cast<float>(id)))));
+        }
+        done = true;
+      });
+      std::string wrong;
+      while (!done && wrong.empty()) {
+        const auto hits = take(search(*store, Vector(8, 0.0F), best(1'000'000)));
+        // By distance they come in the order in which they were added.
+        for (std::size_t i = 0; i < hits.size(); ++i) {
+          if (hits[i].id_number != i) wrong = "one is missing";
+        }
+        SearchOptions rest = best(1'000'000);
+        rest.offset = hits.size();
+        const auto later = take(search(*store, Vector(8, 0.0F), rest));
+        if (!later.empty() && later.front().id_number != hits.size()) wrong = "the offset is off";
+        const auto last = take(search(*store, Vector(8, 1e9F), best(1'000'000)));
+        if (!last.empty() && last.back().id_number != 0) wrong = "the worst is missing";
+      }
+      writer.join();
+      expect(wrong.empty(), wrong);
+    });
+
 const Test kDamagedCode("search_options_test", "a damaged code is an error, not an answer", [] {
   SimFileSystem disk;
   Ids ids(IdType::int64);

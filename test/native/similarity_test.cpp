@@ -72,33 +72,41 @@ const Test kLong("similarity_test", "long arrays are summed in float64", [] {
   a[0] = 30'000.0F;
   expect_equal(simd::dot_product(a.data(), a.data(), a.size()), 900'000'000.0 + 1'999'999.0);
   expect_equal(simd::norm(a.data(), a.size()), std::sqrt(901'999'999.0));
+  Vector ones(2'000'000, 1.0F);
+  expect_equal(simd::cosine_similarity(a.data(), ones.data(), a.size()),
+               2'029'999.0 / std::sqrt(901'999'999.0 * 2'000'000.0));
   Vector b = a;
   b[7] = 1.5F;
   expect_equal(simd::euclidean_distance(a.data(), b.data(), a.size()), 0.5);
 });
 
-const Test kEdges("similarity_test",
-                  "zeros, equal and opposite vectors, values that are not finite", [] {
-                    const Vector v = vector_of(100, 1);
-                    const Vector zero(100, 0.0F);
-                    expect_equal(simd::cosine_similarity(v.data(), zero.data(), 100), 0.0);
-                    expect_equal(simd::cosine_similarity(zero.data(), zero.data(), 100), 0.0);
-                    expect_equal(simd::dot_product(v.data(), zero.data(), 100), 0.0);
-                    expect_equal(simd::euclidean_distance(v.data(), v.data(), 100), 0.0);
-                    expect_equal(simd::cosine_similarity(v.data(), v.data(), 100), 1.0);
-                    expect_equal(simd::cosine_similarity(v.data(), scaled(v, -1).data(), 100),
-                                 -1.0);
-                    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                                            std::numeric_limits<float>::infinity()}) {
-                      Vector other = v;
-                      other[50] = bad;
-                      expect(std::isnan(simd::cosine_similarity(v.data(), other.data(), 100)));
-                      expect(std::isnan(simd::cosine_similarity(zero.data(), other.data(), 100)));
-                      expect(!std::isfinite(simd::dot_product(v.data(), other.data(), 100)));
-                      expect(!std::isfinite(simd::euclidean_distance(v.data(), other.data(), 100)));
-                      expect(!std::isfinite(simd::norm(other.data(), 100)));
-                    }
-                  });
+const Test kEdges("similarity_test", "zero, parallel and not finite vectors", [] {
+  const Vector v = vector_of(100, 1);
+  const Vector zero(100, 0.0F);
+  expect_equal(simd::cosine_similarity(v.data(), zero.data(), 100), 0.0);
+  expect_equal(simd::cosine_similarity(zero.data(), zero.data(), 100), 0.0);
+  expect_equal(simd::dot_product(v.data(), zero.data(), 100), 0.0);
+  expect_equal(simd::euclidean_distance(v.data(), v.data(), 100), 0.0);
+  expect_equal(simd::cosine_similarity(v.data(), v.data(), 100), 1.0);
+  expect_equal(simd::cosine_similarity(v.data(), scaled(v, -1).data(), 100), -1.0);
+  // Parallel vectors, whose sums are rounded differently.
+  for (std::size_t seed = 1; seed < 1000; ++seed) {
+    const std::size_t n = seed % 100 + 2;
+    const Vector a = vector_of(n, seed);
+    const Vector b = scaled(a, static_cast<float>(seed) * -0.013F);
+    expect(simd::cosine_similarity(a.data(), b.data(), n) >= -1.0);
+  }
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Vector other = v;
+    other[50] = bad;
+    expect(std::isnan(simd::cosine_similarity(v.data(), other.data(), 100)));
+    expect(std::isnan(simd::cosine_similarity(zero.data(), other.data(), 100)));
+    expect(!std::isfinite(simd::dot_product(v.data(), other.data(), 100)));
+    expect(!std::isfinite(simd::euclidean_distance(v.data(), other.data(), 100)));
+    expect(!std::isfinite(simd::norm(other.data(), 100)));
+  }
+});
 
 const Test kNormalize("similarity_test", "vectors are scaled to a norm of 1, in place too", [] {
   for (const float scale : {1e-44F, 1e-20F, 1.0F, 1e20F, 3e38F}) {

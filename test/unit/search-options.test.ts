@@ -68,8 +68,17 @@ test('filterIds and excludeIds take every iterable, and absent ids', async () =>
 });
 
 test('any number of threads finds the same', async () => {
-  const expected = texts.searchSync(query, { threads: 1 });
-  for (const threads of [2, 3, 1024]) expect(await texts.search(query, { threads })).toEqual(expected);
+  const count = 100_000; // more than a block for each
+  using store = new MemoryMappedVectorStore(directory.file(), 4, { initialCapacity: count });
+  const values = Float32Array.from({ length: count * 4 }, (_, i) => Math.sin(i * i));
+  store.batchStore(
+    Float64Array.from({ length: count }, (_, i) => i),
+    values,
+  );
+  const expected = store.searchSync([1, 2, 3, 4], { topK: 100, threads: 1 });
+  for (const threads of [2, 3, 1024]) {
+    expect(await store.search([1, 2, 3, 4], { topK: 100, threads })).toEqual(expected);
+  }
 });
 
 test('searchBatch answers as one query after the other', async () => {
@@ -85,6 +94,45 @@ test('searchBatch answers as one query after the other', async () => {
   expect(await texts.searchBatch([Array.from(queries[0]!)], options)).toEqual(expected.slice(0, 1));
   expect(await texts.searchBatch([])).toEqual([]);
   expect(await texts.searchBatch(new Float32Array(0))).toEqual([]);
+});
+
+test('searchBatch takes nothing but vectors', async () => {
+  const gone = new Float32Array(DIMENSION);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  const bad = [undefined, null, '', {}, { length: 0 }, new Float64Array(0), new Float64Array(DIMENSION), gone, [gone]];
+  for (const queries of bad as Float32Array[]) {
+    await expect(texts.searchBatch(queries)).rejects.toMatchObject({ name: 'JvdbError' });
+  }
+  const store = new MemoryMappedVectorStore(directory.file(), 2);
+  store.close();
+  await expect(store.searchBatch([])).rejects.toMatchObject({ code: 'JVDB_CLOSED' });
+});
+
+test('searchRaw answers of one moment, whatever is stored meanwhile', async () => {
+  using store = new MemoryMappedVectorStore(directory.file(), 2, { metric: 'euclidean' });
+  store.storeVector(0, [1000, 0]);
+  for (let i = 1; i < 300; i++) {
+    const answer = store.searchRaw([0, 0], { topK: 1000 });
+    store.storeVector(i, [1000 - i, 0]);
+    const { ids, count } = await answer;
+    expect([i, i + 1]).toContain(count);
+    expect(Array.from(ids as unknown as BigInt64Array, Number)).toEqual(
+      Array.from({ length: count }, (_, k) => count - 1 - k),
+    );
+  }
+});
+
+test('options may be inherited', async () => {
+  const options = Object.create({ topK: 3 }) as { topK: number };
+  expect(await texts.search(query, options)).toHaveLength(3);
+  expect((await texts.searchRaw(query, options)).count).toBe(3);
+});
+
+test('an abort for any reason is that reason', async () => {
+  const controller = new AbortController();
+  const answer = texts.search(query, { signal: controller.signal });
+  controller.abort(NaN);
+  await expect(answer).rejects.toBeNaN();
 });
 
 test('searchRaw gives the same as columns', async () => {

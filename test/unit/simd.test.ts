@@ -1,10 +1,13 @@
 /** `simd`: results, arguments of every kind, and the level. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { JvdbError, simd } from '../../lib/index.js';
+import { Directory } from '../support.js';
 
 const ROOT = path.join(__dirname, '..', '..');
+const directory = new Directory();
 
 function sums(a: ArrayLike<number>, b: ArrayLike<number>): { ab: number; aa: number; bb: number; squared: number } {
   const out = { ab: 0, aa: 0, bb: 0, squared: 0 };
@@ -78,6 +81,16 @@ describe('results', () => {
     expect(simd.cosineSimilarity([0, 0], [1, 2])).toBe(0);
     expect(simd.dotProduct([1, 0], [0, 1])).toBe(0);
     expect(simd.cosineSimilarity([NaN, 1], [1, 2])).toBeNaN();
+    for (let n = 1; n < 50; n++) {
+      const a = Float32Array.from({ length: n }, (_, i) => Math.sin(n + i));
+      expect(simd.cosineSimilarity(a, a)).toBe(1);
+      expect(
+        simd.cosineSimilarity(
+          a,
+          a.map((x) => -3 * x),
+        ),
+      ).toBeGreaterThanOrEqual(-1);
+    }
     expect(simd.norm([Infinity])).toBe(Infinity);
     expect(simd.norm([NaN])).toBeNaN();
   });
@@ -183,6 +196,32 @@ describe('bad input', () => {
     expect(codeOf(() => simd.normalize(good, transferred()))).toBe('JVDB_DIMENSION_MISMATCH');
   });
 
+  test('a class with a length of its own', () => {
+    class Liar extends Float32Array {
+      override get length(): number {
+        return 2;
+      }
+    }
+    expect(simd.normalize(new Liar([3, 4, 0]))).toEqual(new Float32Array([0.6, 0.8, 0].map(Math.fround)));
+    expect(codeOf(() => simd.normalize([3, 4], new Liar(4)))).toBe('JVDB_DIMENSION_MISMATCH');
+    expect(simd.cosineSimilarities(new Liar([1, 0, 0]), new Liar([1, 0, 0, 0, 1, 0]))).toEqual(
+      new Float32Array([1, 0]),
+    );
+    expect(codeOf(() => simd.cosineSimilarities([1, 0], [1, 0, 0, 1], new Liar(3)))).toBe('JVDB_DIMENSION_MISMATCH');
+  });
+
+  test('a function of the language that was replaced', () => {
+    const original: unknown = Reflect.get(Function.prototype, 'call');
+    let code: string | undefined;
+    try {
+      Reflect.set(Function.prototype, 'call', () => 'Float32Array');
+      code = codeOf(() => simd.norm(new Uint8Array(64) as unknown as Float32Array));
+    } finally {
+      Reflect.set(Function.prototype, 'call', original);
+    }
+    expect(code).toBe('JVDB_INVALID_VECTOR');
+  });
+
   test('a shared buffer', () => {
     const shared = new Float32Array(new SharedArrayBuffer(8));
     shared.set([3, 4]);
@@ -227,14 +266,17 @@ describe('the level', () => {
     }
   });
 
-  test('an unknown one is an error of the first call, not of loading', () => {
+  test('an unknown one is an error of the first call, not of loading, and leaves no file', () => {
+    const file = directory.file();
     const script = `
-      const { simd } = require('./dist');
+      const { simd, MemoryMappedVectorStore } = require('./dist');
       for (const call of [() => simd.level, () => simd.norm([1]), () => simd.dotProduct([1], [1])]) {
         try { call(); } catch (error) { console.log(error.name, error.code, error.message); }
       }
-      console.log(simd.supported.length > 0);`;
+      console.log(simd.supported.length > 0);
+      try { new MemoryMappedVectorStore('${file}', 2); } catch (error) { console.log(error.code); }`;
     const line = /JvdbError JVDB_INVALID_ARGUMENT JVDB_SIMD=avx9 is not a level of this build; use one of scalar.*\n/;
-    expect(inProcess(script, 'avx9')).toMatch(new RegExp(`^(${line.source}){3}true\n$`));
+    expect(inProcess(script, 'avx9')).toMatch(new RegExp(`^(${line.source}){3}true\nJVDB_INVALID_ARGUMENT\n$`));
+    expect(existsSync(file)).toBe(false);
   });
 });
