@@ -52,6 +52,7 @@
           'type': 'executable',
           'sources': ['<!@(node scripts/sources.js core <(jvdb_system) tests <(jvdb_system)_tests)'],
           'include_dirs': ['test/native'],
+          'cflags_cc': ['-O1'],  # built for one run
           'conditions': [
             ['OS!="win"', {'libraries': ['-lpthread', '-ldl']}],
           ],

@@ -124,7 +124,7 @@ const [suite] = process.argv.slice(2);
 build();
 prepareWine();
 const tests = at('cmake', 'jvdb_tests.exe');
-console.log(wine('tests', suite === undefined ? [tests] : [tests, suite], { JVDB_DAMAGE: 'few' }));
+console.log(wine('tests', suite === undefined ? [tests] : [tests, suite], { JVDB_DAMAGE: '100' }));
 if (suite === undefined) {
   console.log(wine('tests-scalar', [tests, 'simd_test'], { JVDB_SIMD: 'scalar' }));
   const node = fetchNode();
