@@ -49,7 +49,6 @@ export async function run(): Promise<void> {
   const out = new Float32Array(DIMENSION);
   const some = ids.slice(0, 100);
   const rows = new Float32Array(100 * DIMENSION);
-  const query = matrix.slice(0, DIMENSION);
   let first = 0;
   // The first read of a vector compares it with its checksum; from then on it is not.
   for (const id of ids) store.readVector(id, out);
@@ -71,7 +70,6 @@ export async function run(): Promise<void> {
       return store.readVectors(some, rows);
     },
     has: () => store.has(next()),
-    search: () => store.searchSync(query),
   });
   const [view, viewAndEnd] = await viewing(store, next);
   const line = (ours: string, theirs: string): string[] => [
@@ -90,7 +88,6 @@ export async function run(): Promise<void> {
       ['viewVector (with its end)', `${shown(view * 1000)} ns (${shown(viewAndEnd * 1000)})`, '', '', ''],
       ['readVectors of 100, each', `${shown((ns['readVectors of 100'] ?? NaN) / 100)} ns`, '', '', ''],
       ['has', `${shown(ns['has'] ?? NaN)} ns`, '', '', ''],
-      ['searchSync, all of them, top 10', `${shown((ns['search'] ?? NaN) / 1e6)} ms`, '', '', ''],
     ],
   );
 }

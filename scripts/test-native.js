@@ -1,6 +1,7 @@
 'use strict';
 // Builds the C++ tests and runs them with each instruction set this machine has.
-// Usage: node scripts/test-native.js [--sanitize=address,undefined | --sanitize=thread] [suite]
+// Usage: node scripts/test-native.js [--sanitize=address,undefined | --sanitize=thread] [suite …]
+// Of several suites, named in full, only these are built.
 const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { root, run, runPackage, hasCMake, nodeGypHeaders } = require('./run.js');
@@ -12,7 +13,9 @@ function build() {
   if (hasCMake()) {
     const directory = path.join(root, sanitize === undefined ? 'build-tests' : `build-${sanitize.split(',')[0]}`);
     const type = sanitize === undefined ? 'Release' : 'RelWithDebInfo';
-    run('cmake', ['-S', root, '-B', directory, `-DCMAKE_BUILD_TYPE=${type}`, `-DJVDB_SANITIZE=${sanitize ?? ''}`]);
+    const options = [`-DCMAKE_BUILD_TYPE=${type}`, `-DJVDB_SANITIZE=${sanitize ?? ''}`];
+    options.push(`-DJVDB_SUITES=${suites.length > 1 ? suites.join(';') : ''}`);
+    run('cmake', ['-S', root, '-B', directory, ...options]);
     run('cmake', ['--build', directory, '--parallel', '2']);
     return path.join(directory, 'jvdb_tests');
   }
@@ -35,7 +38,7 @@ function build() {
 }
 
 const tests = build();
-run(tests, suites);
+for (const suite of suites.length > 0 ? suites : ['']) run(tests, [suite]);
 // What depends on the instruction set, with every other that this machine has.
 if (suites.length === 0) {
   const levels = execFileSync(tests, ['--levels'], { encoding: 'utf8' }).trim().split('\n');
