@@ -14,10 +14,13 @@ constexpr float kSmallestSum = 0x1p-100F;
 // Sums of squares up to this leave room for the sum of products, which is no larger.
 constexpr float kLargestSquares = 0x1p120F;
 
-// A sum of products that overflowed on the way is not finite at the end.
-bool is_sound(float sum) noexcept {
+// In float32 where that is sound: a sum that overflowed on the way is not finite at the end.
+double sum_of(decltype(Kernels::dot) in_float, decltype(Kernels::dot_exact) exact, const float* a,
+              const float* b, std::size_t n) noexcept {
+  const float sum = n <= kFloatLength ? in_float(a, b, n) : 0.0F;
   const float magnitude = std::fabs(sum);
-  return magnitude >= kSmallestSum && magnitude <= std::numeric_limits<float>::max();
+  const bool is_sound = magnitude >= kSmallestSum && magnitude <= std::numeric_limits<float>::max();
+  return is_sound ? static_cast<double>(sum) : exact(a, b, n);
 }
 
 double cosine_of(double dot, double a_squared, double b_squared) noexcept {
@@ -45,15 +48,11 @@ double cosine_similarity(const float* a, const float* b, std::size_t n) noexcept
 }
 
 double dot_product(const float* a, const float* b, std::size_t n) noexcept {
-  const Kernels& level = kernels();
-  const float sum = n <= kFloatLength ? level.dot(a, b, n) : 0.0F;
-  return is_sound(sum) ? static_cast<double>(sum) : level.dot_exact(a, b, n);
+  return sum_of(kernels().dot, kernels().dot_exact, a, b, n);
 }
 
 double euclidean_distance(const float* a, const float* b, std::size_t n) noexcept {
-  const Kernels& level = kernels();
-  const float sum = n <= kFloatLength ? level.squared_l2(a, b, n) : 0.0F;
-  return std::sqrt(is_sound(sum) ? static_cast<double>(sum) : level.squared_l2_exact(a, b, n));
+  return std::sqrt(sum_of(kernels().squared_l2, kernels().squared_l2_exact, a, b, n));
 }
 
 double norm(const float* a, std::size_t n) noexcept {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include "simd/kernels.h"
 
@@ -29,11 +28,6 @@ void over_tiles(const Query* queries, std::size_t query_count, const Row* rows,
   for (; q < query_count; ++q) {
     Kernel::single(queries + q * stride, rows, row_count, stride, out + q * kRowsAtOnce);
   }
-}
-
-// Takes what a bias made of them from sums.
-inline void subtract(std::int32_t bias, std::int32_t* sums, std::size_t count) noexcept {
-  for (std::size_t i = 0; i < count; ++i) sums[i] -= bias;
 }
 
 // A level that is another but for the products of codes.
