@@ -15,7 +15,6 @@ function level(): string {
 }
 
 function nonEmpty(vector: VectorInput, what: string): Float32Array {
-  level(); // throws where JVDB_SIMD names none
   const floats = toFloats(vector, what);
   if (lengthOf(floats) === 0) throw invalidVector(`${what} has no values (was its buffer transferred?)`);
   return floats;
@@ -26,7 +25,7 @@ function again(compare: Compare, a: VectorInput, b: VectorInput): number {
   const x = nonEmpty(a, 'a');
   const y = nonEmpty(b, 'b');
   const result = compare(x, y);
-  if (result === undefined) throw dimensionMismatch(`a has ${lengthOf(x)} values, b has ${lengthOf(y)}`);
+  if (result === undefined) throw refused(dimensionMismatch(`a has ${lengthOf(x)} values, b has ${lengthOf(y)}`));
   return result;
 }
 
@@ -38,9 +37,15 @@ function outOf(out: Float32Array | undefined, length: number): Float32Array {
   return out;
 }
 
+// Why the addon took nothing: for want of a level, which throws here, or for what is wrong.
+function refused(wrong: JvdbError): JvdbError {
+  level();
+  return wrong;
+}
+
 // A SharedArrayBuffer can grow at any moment.
 function changed(): JvdbError {
-  return invalidVector('an array became longer or shorter during the call');
+  return refused(invalidVector('an array became longer or shorter during the call'));
 }
 
 function normalize(a: VectorInput, out?: Float32Array): Float32Array {
