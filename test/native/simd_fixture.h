@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <new>
 #include <type_traits>
 #include <vector>
 
+#include "base/aligned_array.h"
 #include "check.h"
 #include "simd/kernels.h"
 #include "store_fixture.h"
@@ -22,27 +22,6 @@ inline std::vector<std::size_t> dimensions() {
   for (std::size_t n : {384, 512, 767, 768, 769, 1024, 1536, 3072, 4096, 65536}) out.push_back(n);
   return out;
 }
-
-// Aligned as scans need it, zeros at first, nothing behind the last.
-template <typename T>
-class Aligned {
- public:
-  explicit Aligned(std::size_t count)
-      : bytes_((count * sizeof(T) + simd::kRowAlignment - 1) / simd::kRowAlignment *
-               simd::kRowAlignment),
-        data_(static_cast<T*>(::operator new(bytes_, std::align_val_t(simd::kRowAlignment)))) {
-    std::fill_n(data_, count, T{});
-  }
-  ~Aligned() { ::operator delete(data_, std::align_val_t(simd::kRowAlignment)); }
-  Aligned(const Aligned&) = delete;
-  Aligned& operator=(const Aligned&) = delete;
-  T* data() noexcept { return data_; }
-  T& operator[](std::size_t index) noexcept { return data_[index]; }
-
- private:
-  std::size_t bytes_;
-  T* data_;
-};
 
 // Rows and queries of one dimension, each beginning on 64 bytes.
 template <typename Query, typename Row, typename Sum>
@@ -75,9 +54,9 @@ struct Operands {
   }
 
   std::size_t n, stride, query_count_, row_count_;
-  Aligned<Query> queries;
-  Aligned<Row> rows;
-  Aligned<Sum> sums;
+  AlignedArray<Query> queries;
+  AlignedArray<Row> rows;
+  AlignedArray<Sum> sums;
 };
 
 using Codes = Operands<std::int8_t, std::uint8_t, std::int32_t>;
