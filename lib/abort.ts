@@ -36,3 +36,27 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
     waiting.delete(signal);
   };
 }
+
+/**
+ * Waits for a promise, but no longer than until a signal is aborted.
+ *
+ * @param signal - undefined: for as long as it takes
+ * @param promise - goes on by itself
+ * @returns what it resolves to; rejects with the signal's reason
+ */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  let forget = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, () => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
+      reject(signal.reason);
+    });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    forget();
+  }
+}

@@ -1,17 +1,7 @@
 /** Checks what callers pass, and makes it what the addon takes. */
-import path from 'node:path';
 import { JvdbError } from './errors.js';
-import type { IdColumn, OpenArguments } from './native.js';
-import type { ChangesOptions, StoreOptions, VectorId, VectorInput } from './types.js';
-
-const METRICS = ['cosine', 'dot', 'euclidean'] as const;
-const ID_TYPES = ['int64', 'string'] as const;
-const ACCESS = ['normal', 'random', 'sequential'] as const;
-const DURABILITY = ['periodic', 'commit'] as const;
-const SCAN_COLUMNS = ['int8', 'none'] as const;
-
-const MAX_DIMENSION = 65536;
-const MAX_CAPACITY = 2 ** 31 - 1;
+import type { IdColumn } from './native.js';
+import type { ChangesOptions, VectorId, VectorInput } from './types.js';
 
 /**
  * A value for messages: texts in quotes, and nothing endless.
@@ -23,8 +13,12 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
+  } catch {
+    return 'a revoked proxy';
+  }
 }
 
 /**
@@ -52,7 +46,19 @@ export function checkKeys(options: unknown, known: readonly string[], what: stri
   }
 }
 
-function position<T extends string>(names: readonly T[], value: T | undefined, option: string): number | undefined {
+/**
+ * An option that is one of some names.
+ *
+ * @param names - all of them
+ * @param value - as given by the caller
+ * @param option - its name
+ * @returns which one, undefined where it is left out
+ */
+export function position<T extends string>(
+  names: readonly T[],
+  value: T | undefined,
+  option: string,
+): number | undefined {
   if (value === undefined) return undefined;
   const index = names.indexOf(value);
   if (index < 0) throw invalid(`${option} must be one of ${names.map(shown).join(', ')}, not ${shown(value)}`);
@@ -85,61 +91,18 @@ export function integer(value: unknown, least: number, most: number, what: strin
   throw invalid(`${what} must be an integer from ${least} to ${most}, not ${shown(value)}`);
 }
 
-const STORE_OPTIONS = [
-  'initialCapacity',
-  'metric',
-  'idType',
-  'readOnly',
-  'durability',
-  'scanColumn',
-  'access',
-  'allowNonFinite',
-  'flushOnExit',
-] as const satisfies readonly (keyof StoreOptions)[];
-
-// Later calls need it too, wherever the process is by then. Nothing else is made of it: a slash at the
-// end or a link before `..` has a meaning.
-function absolute(filePath: string): string {
-  if (process.platform === 'win32') return path.resolve(filePath);
-  return path.isAbsolute(filePath) ? filePath : `${currentDirectory()}/${filePath}`;
-}
-
-function currentDirectory(): string {
-  try {
-    return process.cwd();
-  } catch (cause) {
-    throw new JvdbError('JVDB_NOT_FOUND', 'the current directory was removed; give an absolute path', { cause });
-  }
-}
-
 /**
- * Arguments of open().
+ * A number, whole or not.
  *
- * @param filePath - the database's file
- * @param dimension - of its vectors; undefined: the file must exist
- * @param options - as given by the caller
- * @returns what the addon takes
+ * @param value - as given by the caller
+ * @param least - the smallest that is allowed
+ * @param most - the largest
+ * @param what - how messages call it
+ * @returns the same
  */
-export function openArguments(filePath: string, dimension: number | undefined, options: StoreOptions): OpenArguments {
-  if (typeof filePath !== 'string' || filePath === '') {
-    throw invalid(`the path of the file must be a non-empty string, not ${shown(filePath)}`);
-  }
-  checkKeys(options, STORE_OPTIONS, 'store options');
-  const scanColumn = position(SCAN_COLUMNS, options.scanColumn, 'scanColumn');
-  return [
-    absolute(filePath),
-    dimension !== undefined,
-    flag(options.readOnly, 'readOnly') ?? false,
-    dimension === undefined ? undefined : integer(dimension, 1, MAX_DIMENSION, 'the dimension'),
-    position(METRICS, options.metric, 'metric'),
-    position(ID_TYPES, options.idType, 'idType'),
-    scanColumn === undefined ? undefined : scanColumn === SCAN_COLUMNS.indexOf('int8'),
-    flag(options.allowNonFinite, 'allowNonFinite'),
-    integer(options.initialCapacity ?? 1000, 1, MAX_CAPACITY, 'initialCapacity'),
-    position(ACCESS, options.access, 'access') ?? 0,
-    flag(options.flushOnExit, 'flushOnExit') ?? true,
-    position(DURABILITY, options.durability, 'durability') === DURABILITY.indexOf('commit'),
-  ];
+export function between(value: unknown, least: number, most: number, what: string): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  throw invalid(`${what} must be a number from ${least} to ${most}, not ${shown(value)}`);
 }
 
 // By what it can do: another realm has another class.

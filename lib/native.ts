@@ -5,7 +5,7 @@
 import path from 'node:path';
 import load from 'node-gyp-build';
 import { describe, JvdbError, toJvdbError } from './errors.js';
-import type { StoreStats } from './types.js';
+import type { DistanceMetric, IdType, StoreStats } from './types.js';
 
 declare const handle: unique symbol;
 /** An open store. */
@@ -42,6 +42,7 @@ export type OpenArguments = [
   access: number,
   flushOnExit: boolean,
   commit: boolean,
+  followLinks: boolean,
 ];
 
 /** What a search asks for: one or more queries one after the other. */
@@ -83,6 +84,22 @@ export type ChangeColumns = [...EntryColumns, lsns: number[], puts: boolean[], e
 /** Figures of a store; times in milliseconds since 1970. */
 export type NativeStats = Omit<StoreStats, 'durableAt'> & { durableAt: number };
 
+/** What a file says of itself; counts as of its last flush, times in milliseconds since 1970. */
+export type Inspection = [
+  dimension: number,
+  metric: DistanceMetric,
+  idType: IdType,
+  codes: boolean,
+  allowNonFinite: boolean,
+  createdAt: number,
+  vectorCount: number,
+  deadCount: number,
+  fileBytes: number,
+  allocatedBytes: number,
+  durableLsn: number,
+  durableAt: number,
+];
+
 /** Compares two arrays; undefined: they are empty, or of different lengths. */
 export type Compare = (a: Float32Array, b: Float32Array) => number | undefined;
 
@@ -90,12 +107,27 @@ export type Compare = (a: Float32Array, b: Float32Array) => number | undefined;
 export interface Native {
   open(...args: OpenArguments): Handle;
   openAsync(...args: OpenArguments): Promise<Handle>;
+  /** A new store that no file holds; the path is its name in messages. */
+  openMemory(...args: OpenArguments): Handle;
+  /** Makes a file that stays closed: false where something has the name. */
+  createFile(...args: OpenArguments): boolean;
+  /** Removes a file, open in this process or not: false where there is none. */
+  removeFile(path: string): boolean;
+  inspect(path: string): Inspection;
+  /** For each what inspect() gives, or the error it throws. */
+  inspectAll(paths: readonly string[]): Promise<(Inspection | Error)[]>;
   close(store: Handle): void;
   closeAsync(store: Handle): Promise<void>;
+  /** Whether its file was deleted; false for a closed one. */
+  isRemoved(store: Handle): boolean;
   refresh(store: Handle): boolean;
   flush(store: Handle): void;
   flushAsync(store: Handle): Promise<void>;
+  /** Every store of this thread that wants it at its end; failures pass over. */
   flushAll(): void;
+  /** Every store that any thread of the process has open for writing. */
+  flushProcess(): void;
+  flushProcessAsync(): Promise<void>;
   facts(store: Handle): [dimension: number, metric: string, idType: string];
   put(store: Handle, id: Id, vector: Float32Array, metadata: string | undefined): number;
   update(

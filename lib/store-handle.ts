@@ -1,7 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { forget, lookAfter } from './exit.js';
+import { toJvdbError } from './errors.js';
 import { guard, guardAsync, native, type Handle } from './native.js';
-import { openArguments } from './arguments.js';
+import { openArguments } from './open-arguments.js';
+import { keepOnThread } from './own-thread.js';
 import type { DistanceMetric, IdType, StoreOptions, StoreStats } from './types.js';
 
 /** A store that was opened already, in place of options. */
@@ -21,8 +23,7 @@ export class Opened {
 /** Names the handle in a store: no name that a class made of ours could use for its own. */
 export const HANDLE: unique symbol = Symbol('handle');
 
-// A property that can't be cloned: postMessage() and structuredClone() say its text.
-const OWN_THREAD = Symbol('a store belongs to the thread that opened it; open its filePath in the other one too');
+const OWN_THREAD = 'a store belongs to the thread that opened it; open its filePath in the other one too';
 
 /**
  * Opens, or creates where a dimension is given, on this thread.
@@ -30,13 +31,44 @@ const OWN_THREAD = Symbol('a store belongs to the thread that opened it; open it
  * @param filePath - the file
  * @param dimension - undefined: the file must exist
  * @param options - as given by the caller
+ * @param followLinks - whether the file may be a symbolic link
  * @returns the open store
  */
-export function openSync(filePath: string, dimension: number | undefined, options: StoreOptions): Opened {
+export function openSync(
+  filePath: string,
+  dimension: number | undefined,
+  options: StoreOptions,
+  followLinks = true,
+): Opened {
   return guard(() => {
-    const args = openArguments(filePath, dimension, options);
+    const args = openArguments(filePath, dimension, options, followLinks);
     return new Opened(native.open(...args), args[2]);
   });
+}
+
+/**
+ * Opens a file that must exist off the event loop.
+ *
+ * @param filePath - the file
+ * @param options - as given by the caller
+ * @param followLinks - whether the file may be a symbolic link
+ * @returns a promise of the open store
+ */
+export async function openOffLoop(filePath: string, options: StoreOptions, followLinks = true): Promise<Opened> {
+  return guardAsync(async () => {
+    const args = openArguments(filePath, undefined, options, followLinks);
+    return new Opened(await native.openAsync(...args), args[2]);
+  });
+}
+
+// Its file may have been deleted already: nobody else would close it then.
+function factsOf(handle: Handle): ReturnType<typeof native.facts> {
+  try {
+    return native.facts(handle);
+  } catch (thrown) {
+    native.close(handle);
+    throw toJvdbError(thrown);
+  }
 }
 
 /** An open store as such: what it is, its figures, flushing and closing. */
@@ -66,9 +98,9 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
     const opened = options instanceof Opened ? options : openSync(filePath, dimension, options);
     const { handle } = opened;
     Object.defineProperty(this, HANDLE, { value: handle });
-    Object.defineProperty(this, 'thread', { value: OWN_THREAD, enumerable: true, configurable: true, writable: true });
+    keepOnThread(this, OWN_THREAD);
+    const [hasDimension, metric, idType] = factsOf(handle);
     lookAfter(this, handle);
-    const [hasDimension, metric, idType] = native.facts(handle);
     this.dimension = hasDimension;
     this.metric = metric as DistanceMetric;
     this.idType = idType as IdType;
@@ -124,7 +156,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
 
   /**
    * Flushes and closes. Searches under way are rejected with `JVDB_CLOSED`, other work under way is
-   * waited for. Closing a closed store does nothing.
+   * waited for, `closeAsync` too. Closing a closed store does nothing.
    *
    * @throws JvdbError where the flush failed; the store is closed all the same
    */

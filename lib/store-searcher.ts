@@ -1,4 +1,4 @@
-import { onAbort } from './abort.js';
+import { onAbort, unlessAborted } from './abort.js';
 import { lengthOf } from './arguments.js';
 import { toJvdbError } from './errors.js';
 import { fromJson } from './metadata.js';
@@ -121,17 +121,11 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
 async function untilAborted<T>(signal: AbortSignal, search: (canceller: Canceller) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const canceller = native.canceller();
-  let forget = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => {
-      native.cancel(canceller);
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's choice
-      reject(signal.reason);
-    };
-    forget = onAbort(signal, stop);
+  const forget = onAbort(signal, () => {
+    native.cancel(canceller);
   });
   try {
-    return await Promise.race([search(canceller), aborted]);
+    return await unlessAborted(signal, search(canceller));
   } finally {
     forget();
   }

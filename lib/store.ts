@@ -1,7 +1,7 @@
-import { openArguments, toFlat, toFloat32, toIdColumn } from './arguments.js';
+import { toFlat, toFloat32, toIdColumn } from './arguments.js';
 import { toJson, toMetadataColumn } from './metadata.js';
 import { guard, guardAsync, native } from './native.js';
-import { HANDLE, Opened, openSync } from './store-handle.js';
+import { HANDLE, openOffLoop, openSync, type Opened } from './store-handle.js';
 import { StoreReader } from './store-reader.js';
 import type { OptionsFor, StoreOptions, VectorId, VectorInput } from './types.js';
 
@@ -53,7 +53,7 @@ export class MemoryMappedVectorStore<
     filePath: string,
     options: StoreOptions = {},
   ): MemoryMappedVectorStore<M, I> {
-    return MemoryMappedVectorStore.#adopt<M, I>(filePath, openSync(filePath, undefined, options));
+    return adopt<M, I>(filePath, openSync(filePath, undefined, options));
   }
 
   /**
@@ -67,13 +67,7 @@ export class MemoryMappedVectorStore<
     filePath: string,
     options: StoreOptions = {},
   ): Promise<MemoryMappedVectorStore<M, I>> {
-    const args = guard(() => openArguments(filePath, undefined, options));
-    const handle = await guardAsync(() => native.openAsync(...args));
-    return MemoryMappedVectorStore.#adopt<M, I>(filePath, new Opened(handle, args[2]));
-  }
-
-  static #adopt<M extends object, I extends VectorId>(filePath: string, opened: Opened): MemoryMappedVectorStore<M, I> {
-    return new MemoryMappedVectorStore<M, I>(filePath, 0, ...([opened] as unknown as OptionsFor<I>));
+    return adopt<M, I>(filePath, await openOffLoop(filePath, options));
   }
 
   /**
@@ -185,4 +179,18 @@ export class MemoryMappedVectorStore<
   batchDelete(ids: readonly I[] | BigInt64Array | Float64Array): number {
     return guard(() => native.removeBatch(this[HANDLE], toIdColumn(ids)));
   }
+}
+
+/**
+ * The store of what was opened already.
+ *
+ * @param filePath - what it was opened by
+ * @param opened - the open store
+ * @returns it
+ */
+export function adopt<M extends object, I extends VectorId>(
+  filePath: string,
+  opened: Opened,
+): MemoryMappedVectorStore<M, I> {
+  return new MemoryMappedVectorStore<M, I>(filePath, 0, ...([opened] as unknown as OptionsFor<I>));
 }

@@ -16,7 +16,7 @@ namespace jvdb::binding {
 // The arguments of one call. Missing ones are undefined.
 class Call {
  public:
-  static constexpr std::size_t kMaxArguments = 12;
+  static constexpr std::size_t kMaxArguments = 13;
 
   Call(napi_env env, napi_callback_info info) : env_(env) {
     std::size_t count = kMaxArguments;
@@ -99,6 +99,7 @@ void define_search_functions(Napi::Env env, Napi::Object exports);
 void define_cursor_functions(Napi::Env env, Napi::Object exports);
 void define_change_functions(Napi::Env env, Napi::Object exports);
 void define_lifecycle_functions(Napi::Env env, Napi::Object exports);
+void define_database_functions(Napi::Env env, Napi::Object exports);
 void define_simd_functions(Napi::Env env, Napi::Object exports);
 
 }  // namespace jvdb::binding

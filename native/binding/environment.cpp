@@ -72,6 +72,8 @@ Environment::Place* Environment::find(double handle) noexcept {
 Session& Environment::session(double handle) const {
   const Place* place = find(handle);
   if (place == nullptr) throw Failure{Session::closed()};
+  const engine::Store& store = place->session->store();
+  if (store.removed()) throw Failure{engine::removed_failure(store.path())};
   return *place->session;
 }
 
@@ -87,12 +89,32 @@ std::shared_ptr<Session> Environment::remove(double handle) noexcept {
   return std::move(place->session);
 }
 
+std::shared_ptr<Session> Environment::remove_to_close(double handle) {
+  std::erase_if(closing_, [](const auto& closing) { return closing.second.expired(); });
+  const Place* place = find(handle);
+  if (place != nullptr) closing_.emplace(handle, place->session);
+  return remove(handle);
+}
+
+std::shared_ptr<Session> Environment::closing(double handle) const noexcept {
+  const auto found = closing_.find(handle);
+  return found == closing_.end() ? nullptr : found->second.lock();
+}
+
+bool Environment::removed(double handle) const noexcept {
+  const Place* place = find(handle);
+  return place != nullptr && place->session->store().removed();
+}
+
 void Environment::flush_all() noexcept {
   for (const Place& place : places_) {
     if (place.session) place.session->cancel();
   }
   for (const Place& place : places_) {
     if (place.session && place.session->flush_on_exit()) (void)place.session->store().flush();
+  }
+  for (const auto& [handle, closing] : closing_) {
+    if (const auto session = closing.lock()) (void)session->close(true);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -51,11 +52,19 @@ class Environment {
 
   // A number that only this environment can turn back into the session. Never used twice.
   double add(std::shared_ptr<Session> session);
-  // Throws Failure (closed) for a handle whose session has ended.
+  // Throws Failure: closed for a handle whose session has ended, not_found where the file was
+  // removed.
   Session& session(double handle) const;
   std::shared_ptr<Session> share(double handle) const;
   // nullptr where it has ended before.
   std::shared_ptr<Session> remove(double handle) noexcept;
+
+  // `remove` for a session that another thread will close.
+  std::shared_ptr<Session> remove_to_close(double handle);
+  // One that another thread is about to close; nullptr where there is none.
+  std::shared_ptr<Session> closing(double handle) const noexcept;
+  // Whether the file of an open session was removed.
+  bool removed(double handle) const noexcept;
 
   // The process is ending: ends searches, makes every open store durable that wants it, as well as
   // it can.
@@ -78,6 +87,7 @@ class Environment {
   const std::uint32_t process_ = os::process_generation();
   std::vector<Place> places_;
   std::vector<std::size_t> free_;
+  std::map<double, std::weak_ptr<Session>> closing_;
   Napi::ObjectReference names_;  // an array: references to strings need a newer Node-API
 };
 

@@ -123,12 +123,15 @@ void Session::begin_close() noexcept {
 
 Status Session::close(bool orderly) {
   begin_close();
+  const std::scoped_lock closing(close_mutex_);
+  if (closed_) return *closed_;
   {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [&] { return working_ == 0; });
     snapshots_.clear();
   }
-  return share_->close(orderly);
+  closed_ = share_->close(orderly);
+  return *closed_;
 }
 
 }  // namespace jvdb::binding

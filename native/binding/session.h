@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -100,7 +101,8 @@ class Session {
   // From here on no new work is taken, and what can be cancelled is.
   void begin_close() noexcept;
   // begin_close(), then waits for work under way. `orderly`: flushed and marked as
-  // closed in order, if this was the last handle of the process.
+  // closed in order, if this was the last handle of the process. The second call waits for the
+  // first, and returns the same.
   Status close(bool orderly);
 
  private:
@@ -111,6 +113,8 @@ class Session {
 
   const std::string path_;
   const Options options_;
+  std::mutex close_mutex_;
+  std::optional<Status> closed_;     // what closing it came to
   Share share_;                      // replaced on the JavaScript thread, under the mutex
   std::uint64_t refreshed_lsn_ = 0;  // the JavaScript thread's
 

@@ -62,6 +62,7 @@ Status create_file(os::FileSystem& files, const std::string& path, const format:
   auto file = files.create(temporary);
   if (!file) return file.status();
   Status status = write_new(**file, schema, *first);
+  file->reset();  // the directory takes its descriptor
   if (status) status = files.rename_new(temporary, path);
   if (!status) {
     (void)files.remove(temporary);

@@ -63,6 +63,10 @@ Result<format::Schema> schema_to_create(const std::string& path, const OpenReque
   return schema;
 }
 
+Status replaced_again_and_again(const std::string& path) {
+  return {Code::locked, text(path, " is replaced by another process again and again")};
+}
+
 }  // namespace
 
 Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
@@ -109,7 +113,73 @@ Result<Registry::Handle> Registry::open(const std::string& path, const OpenReque
       if (!handle) return handle.status();
       if (*handle) return std::move(**handle);
     }
-    return Status(Code::locked, text(path, " is replaced by another process again and again"));
+    return replaced_again_and_again(path);
+  });
+}
+
+Status Registry::create(const std::string& path, const OpenRequest& request) {
+  return guarded([&]() -> Status {
+    auto schema = schema_to_create(path, request);
+    if (!schema) return schema.status();
+    return create_file(files_, path, *schema, request.initial_capacity);
+  });
+}
+
+Status Registry::remove(const std::string& path) {
+  if (os::process_generation() != process_) return forked_failure(path);
+  return guarded([&]() -> Status {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      auto removed = try_remove(path);
+      if (!removed || *removed) return removed.status();
+    }
+    return replaced_again_and_again(path);
+  });
+}
+
+// False where the file at the path changed meanwhile.
+Result<bool> Registry::try_remove(const std::string& path) {
+  auto file = files_.open(path, os::Access::read_write, os::Links::refuse);
+  if (!file) return file.status();
+  auto info = (*file)->info();
+  if (!info) return info.status();
+  const auto [entry, lock] = locked_entry(info->id, false);
+  std::unique_ptr<os::File> locked_file = std::move(*file);  // closed before the entry is free
+  if (entry->store) {
+    auto now = files_.stat(path);
+    if (!now || now->id != info->id) return false;
+  } else {
+    auto locked = lock_file(*locked_file, path, info->id, {});
+    if (!locked || !*locked) return locked;
+  }
+  if (Status status = files_.remove(path); !status) return status;
+  // Under another name it goes on.
+  if (entry->store && info->links == 1) entry->store->mark_removed();
+  locked_file.reset();  // the directory takes its descriptor
+  if (Status status = files_.sync_directory(path); !status) return status;
+  return true;
+}
+
+Status Registry::flush_all() {
+  if (os::process_generation() != process_) return {};
+  return guarded([&]() -> Status {
+    std::vector<std::shared_ptr<Entry>> entries;
+    {
+      const std::scoped_lock lock(mutex_);
+      for (const auto& [key, entry] : entries_) entries.push_back(entry.lock());
+    }
+    Status first;
+    for (const auto& entry : entries) {
+      Handle share;
+      if (entry) {
+        const std::scoped_lock lock(entry->mutex);
+        if (!entry->store || entry->store->read_only()) continue;
+        ++entry->handles;
+        share = Handle(entry, true);
+      }
+      Status status = share.close();  // flushes
+      if (first) first = std::move(status);
+    }
+    return first;
   });
 }
 
@@ -117,14 +187,16 @@ Result<Registry::Handle> Registry::open(const std::string& path, const OpenReque
 Result<std::optional<Registry::Handle>> Registry::try_open(const std::string& path,
                                                            const OpenRequest& request) {
   const os::Access access = request.read_only ? os::Access::read_only : os::Access::read_write;
-  auto file = files_.open(path, access);
+  auto file = files_.open(path, access, request.links);
   if (!file) {
     if (file.status().code() != Code::not_found) return file.status();
     auto schema = schema_to_create(path, request);
     if (!schema) return schema.status();
     Status status = create_file(files_, path, *schema, request.initial_capacity);
     if (!status && status.code() != Code::exists) return status;
-    if (!status && !files_.stat(path)) {
+    // The name is taken, and leads to no file: by a link, or for a moment.
+    if (!status && !files_.stat(path) &&
+        files_.open(path, access, os::Links::refuse).status().code() == Code::invalid_argument) {
       return Status(Code::invalid_argument,
                     text(path,
                          " is a symbolic link that leads nowhere; remove it, or create the "
@@ -142,6 +214,7 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
                                                              const os::FileId& id,
                                                              const OpenRequest& request) {
   const auto [entry, lock] = locked_entry(id, request.read_only);
+  if (entry->store && entry->store->removed()) return std::optional<Handle>();
   auto ready = entry->store ? bring_up_to_date(entry)
                             : open_store(*entry, std::move(file), path, id, request);
   if (!ready) return ready.status();
@@ -177,22 +250,28 @@ Result<bool> Registry::bring_up_to_date(const std::shared_ptr<Entry>& entry) {
   return false;
 }
 
+// False where the path leads to another file by now: the lock must be on the one it leads to.
+Result<bool> Registry::lock_file(os::File& file, const std::string& path, const os::FileId& id,
+                                 const Protocol& protocol) {
+  auto locked = file.try_lock();
+  if (!locked) return locked.status();
+  if (!*locked) {
+    return Status(Code::locked, text(path,
+                                     " is open for writing in another process; close it "
+                                     "there, or open it here with readOnly: true"));
+  }
+  auto now = files_.stat(path);
+  const bool moved = !now || now->id != id;
+  return !moved || !protocol.stat_after_lock;
+}
+
 // False where the file changed meanwhile.
 Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
                                   const std::string& path, const os::FileId& id,
                                   const OpenRequest& request) {
   if (!request.read_only) {
-    auto locked = file->try_lock();
-    if (!locked) return locked.status();
-    if (!*locked) {
-      return Status(Code::locked, text(path,
-                                       " is open for writing in another process; close it "
-                                       "there, or open it here with readOnly: true"));
-    }
-    // The path may lead to another file by now: the lock must be on the one it leads to.
-    auto now = files_.stat(path);
-    const bool moved = !now || now->id != id;
-    if (moved && request.protocol.stat_after_lock) return false;
+    auto locked = lock_file(*file, path, id, request.protocol);
+    if (!locked || !*locked) return locked;
   }
   auto store = Store::open(std::move(file), {request.read_only, request.access, request.protocol});
   if (!store) {

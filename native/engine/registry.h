@@ -30,6 +30,7 @@ struct OpenRequest {
   std::optional<bool> has_codes;
   std::optional<bool> allow_non_finite;
   std::uint32_t initial_capacity = 1000;
+  os::Links links = os::Links::follow;
   os::Advice access = os::Advice::normal;  // of the first handle to a file
   Protocol protocol;
 };
@@ -68,6 +69,17 @@ class Registry {
   // it.
   Result<Handle> open(const std::string& path, const OpenRequest& request);
 
+  // Makes a database that stays closed: Code::exists where something has the name.
+  Status create(const std::string& path, const OpenRequest& request);
+
+  // Removes a database whether it is open in this process or not: whoever has it open there keeps
+  // what was there, and can tell (Store::removed). Code::locked where another process writes to it.
+  // A link is not followed.
+  Status remove(const std::string& path);
+
+  // Flushes all that is open for writing; the first failure.
+  Status flush_all();
+
   // Takes in what the writer of a store opened for reading has added. Where another file took its
   // place at `path`, or its history was rewritten, returns a handle to what is there now; the one
   // given goes on showing what it showed. Nothing to do for a handle that may write.
@@ -93,6 +105,9 @@ class Registry {
     std::unique_lock<std::mutex> lock;
   };
   LockedEntry locked_entry(const os::FileId& id, bool read_only);
+  Result<bool> lock_file(os::File& file, const std::string& path, const os::FileId& id,
+                         const Protocol& protocol);
+  Result<bool> try_remove(const std::string& path);
   Result<bool> bring_up_to_date(const std::shared_ptr<Entry>& entry);
   Result<bool> open_store(Entry& entry, std::unique_ptr<os::File> file, const std::string& path,
                           const os::FileId& id, const OpenRequest& request);

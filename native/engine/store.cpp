@@ -27,6 +27,10 @@ Status read_only_failure(const std::string& path) {
           text(path, " was opened with readOnly: true; open it for writing to change it")};
 }
 
+Status removed_failure(const std::string& path) {
+  return {Code::not_found, text(path, " was deleted; create it again to use it")};
+}
+
 Status forked_failure(const std::string& path) noexcept {
   return guarded([&]() -> Status {
     return {Code::forked,
@@ -268,7 +272,7 @@ Result<Follower::Outcome> Store::refresh() {
 }
 
 Status Store::flush() {
-  if (follower_) return {};
+  if (follower_ || removed()) return {};
   return here([&] { return journal_.flush(); });
 }
 
@@ -278,7 +282,7 @@ Status Store::commit(std::uint64_t lsn) {
 }
 
 Status Store::close() {
-  if (follower_) return {};
+  if (follower_ || removed()) return {};
   return here([&] {
     Status status = journal_.close();
     if (status && journal_.epoch() != 0) writer_->release_unused();

@@ -85,6 +85,8 @@ struct Stats {
 
 // What a change gets through a handle that was opened for reading.
 Status read_only_failure(const std::string& path);
+// What a call gets whose file was removed by this process.
+Status removed_failure(const std::string& path);
 // What everything gets in a child that fork() made of the process, for as long as it does not exec.
 Status forked_failure(const std::string& path) noexcept;
 
@@ -137,6 +139,10 @@ class Store {
   // shows what it showed before.
   Result<Follower::Outcome> refresh();
 
+  // Its file has no name any more: flushing and closing have nothing to do.
+  void mark_removed() noexcept { removed_.store(true, std::memory_order_release); }
+  bool removed() const noexcept { return removed_.load(std::memory_order_acquire); }
+
   // Everything acknowledged before the call is durable when it returns.
   Status flush();
   // Makes operations up to `lsn` durable; callers at the same time share a sync.
@@ -164,6 +170,7 @@ class Store {
                   const SearchOptions& options) const;
 
   const std::uint32_t process_ = os::process_generation();
+  std::atomic<bool> removed_{false};
   const std::shared_ptr<search::Pool> pool_ = search::Pool::shared();
   const std::unique_ptr<os::File> file_;
   const format::Schema schema_;

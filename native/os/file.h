@@ -27,6 +27,7 @@ struct FileInfo {
   FileId id;
   std::uint64_t size = 0;       // bytes
   std::uint64_t allocated = 0;  // bytes of disk behind them: less than size where there are holes
+  std::uint64_t links = 1;      // names it has
 };
 
 struct Slice {

@@ -12,6 +12,9 @@ namespace jvdb::os {
 
 enum class Access { read_only, read_write };
 
+// What to do where the last part of a path is a symbolic link.
+enum class Links { follow, refuse };
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -22,7 +25,11 @@ class FileSystem {
   // Opens an existing regular file; Code::not_found where there is none, invalid_argument where it
   // is a directory, pipe or device, unsupported_fs on a file system whose mappings can't be relied
   // on (network and FUSE) unless JVDB_ALLOW_UNSUPPORTED_FS=1.
-  virtual Result<std::unique_ptr<File>> open(const std::string& path, Access access) = 0;
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, Access access,
+                                             Links links) = 0;
+  Result<std::unique_ptr<File>> open(const std::string& path, Access access) {
+    return open(path, access, Links::follow);
+  }
   // Creates a file that must not exist (Code::exists), readable by its owner only.
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
   // Identity of the file a path leads to.

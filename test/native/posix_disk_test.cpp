@@ -4,9 +4,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 
 #include "check.h"
+#include "database_fixture.h"
+#include "engine/inspect.h"
 #include "engine/registry.h"
 #include "store_fixture.h"
 #include "temporary_directory.h"
@@ -27,35 +30,116 @@ const Test kShared("posix_disk_test", "a symbolic link shares the engine of its 
   expect(&*other == &*first);
 });
 
+// Has a database open for writing in another process.
+class Elsewhere {
+ public:
+  explicit Elsewhere(const std::string& path) {
+    std::array<int, 2> ready;
+    std::array<int, 2> done;
+    expect(::pipe(ready.data()) == 0 && ::pipe(done.data()) == 0);
+    child_ = ::fork();
+    char byte = 0;
+    if (child_ == 0) {
+      ::close(done[1]);
+      Registry registry(os::disk());
+      auto handle = registry.open(path, request_for(4));
+      byte = handle ? 'y' : 'n';
+      (void)!::write(ready[1], &byte, 1);
+      (void)!::read(done[0], &byte, 1);  // until the other end is closed
+      ::_exit(0);
+    }
+    end_ = done[1];
+    const bool opened = ::read(ready[0], &byte, 1) == 1 && byte == 'y';
+    for (const int descriptor : {ready[0], ready[1], done[0]}) ::close(descriptor);
+    expect(opened);
+  }
+  ~Elsewhere() {
+    ::close(end_);
+    ::waitpid(child_, nullptr, 0);
+  }
+  Elsewhere(const Elsewhere&) = delete;
+  Elsewhere& operator=(const Elsewhere&) = delete;
+
+ private:
+  pid_t child_;
+  int end_ = -1;
+};
+
 const Test kLocked("posix_disk_test", "a file open for writing in another process is locked", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";
-  {
-    (void)create(os::disk(), path, schema_of(4));
-  }
-  std::array<int, 2> ready;
-  std::array<int, 2> done;
-  expect(::pipe(ready.data()) == 0 && ::pipe(done.data()) == 0);
-  const pid_t child = ::fork();
-  char byte = 0;
-  if (child == 0) {
-    Registry registry(os::disk());
-    auto handle = registry.open(path, request_for(4));
-    byte = handle ? 'y' : 'n';
-    (void)!::write(ready[1], &byte, 1);
-    (void)!::read(done[0], &byte, 1);
-    ::_exit(0);
-  }
-  expect(::read(ready[0], &byte, 1) == 1 && byte == 'y');
+  make(path, 3);
   Registry registry(os::disk());
-  expect_code(registry.open(path, request_for(4)).status(), Code::locked);
-  OpenRequest reader = request_for(4);
-  reader.read_only = true;
-  expect_equal(take(registry.open(path, reader))->live(), 0U);
-  expect(::write(done[1], &byte, 1) == 1);
-  expect(::waitpid(child, nullptr, 0) == child);
-  (void)take(registry.open(path, request_for(4)));
-  for (const int descriptor : {ready[0], ready[1], done[0], done[1]}) ::close(descriptor);
+  {
+    const Elsewhere writer(path);
+    expect_code(registry.open(path, request_for(4)).status(), Code::locked);
+    expect_code(registry.remove(path), Code::locked);
+    expect_equal(names_in(directory), 1U);
+    expect_equal(take(registry.open(path, existing(true)))->live(), 3U);
+    expect_equal(take(engine::inspect(os::disk(), path)).live, 3U);
+  }
+  expect_equal(take(registry.open(path, request_for(4)))->live(), 3U);
+  expect_ok(registry.remove(path));
+  expect_equal(names_in(directory), 0U);
+});
+
+const Test kReadElsewhere("posix_disk_test", "one that another process reads is removed", [] {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db.jvdb";
+  make(path, 3);
+  Registry here(os::disk());
+  Registry there(os::disk());  // as far apart as processes are
+  const auto reader = take(there.open(path, existing(true)));
+  expect_ok(here.remove(path));
+  expect_equal(names_in(directory), 0U);
+  expect_equal(contents(*reader).size(), 3U);
+  expect_code(there.refresh(path, reader).status(), Code::not_found);
+});
+
+const Test kLinks("posix_disk_test", "symbolic links are followed, or refused if asked", [] {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db.jvdb";
+  const std::string link = directory.path() + "/link.jvdb";
+  make(path, 3);
+  const std::string before = bytes_of(path);
+  std::filesystem::create_symlink(path, link);
+  Registry registry(os::disk());
+  OpenRequest refusing = request_for(4);
+  refusing.links = os::Links::refuse;
+  for (const os::Access access : {os::Access::read_only, os::Access::read_write}) {
+    expect_ok(os::disk().open(link, access).status());
+    expect_ok(os::disk().open(path, access, os::Links::refuse).status());
+    expect_code(os::disk().open(link, access, os::Links::refuse).status(), Code::invalid_argument);
+    refusing.read_only = access == os::Access::read_only;
+    const Status refused = registry.open(link, refusing).status();
+    expect_code(refused, Code::invalid_argument);
+    expect(refused.message().find("it is a symbolic link") != std::string::npos);
+    expect_equal(take(registry.open(path, refusing))->live(), 3U);
+    expect_equal(take(registry.open(link, existing(refusing.read_only)))->live(), 3U);
+  }
+  expect_code(engine::inspect(os::disk(), link).status(), Code::invalid_argument);
+  expect_equal(take(engine::inspect(os::disk(), path)).live, 3U);
+  for (const bool is_open : {true, false}) {
+    auto handle = take(registry.open(path, existing()));
+    if (!is_open) expect_ok(handle.close());
+    expect_code(registry.remove(link), Code::invalid_argument);
+    if (is_open) expect(!handle->removed());
+  }
+  expect_code(registry.create(link, request_for(4)), Code::exists);
+  expect(std::filesystem::is_symlink(link));
+  expect_equal(names_in(directory), 2U);
+  expect(bytes_of(path) == before);
+  // Of the last part of a path only.
+  const TemporaryDirectory other;
+  std::filesystem::create_directory_symlink(directory.path(), other.path() + "/folder");
+  expect_equal(take(registry.open(other.path() + "/folder/db.jvdb", refusing))->live(), 3U);
+  expect_ok(registry.remove(other.path() + "/folder/db.jvdb"));
+  // Now it leads nowhere.
+  expect_code(registry.open(link, request_for(4)).status(), Code::invalid_argument);
+  refusing.read_only = false;
+  expect_code(registry.open(link, refusing).status(), Code::invalid_argument);
+  expect_code(registry.remove(link), Code::invalid_argument);
+  expect_equal(names_in(directory), 1U);
 });
 
 const Test kPaths("posix_disk_test", "pipes, devices, circles of links and long names", [] {

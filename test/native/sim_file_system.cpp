@@ -134,7 +134,8 @@ void SimFileSystem::set_name(const std::string& path, std::shared_ptr<SimInode> 
   at->second.push_back(std::move(inode));
 }
 
-Result<std::unique_ptr<os::File>> SimFileSystem::open(const std::string& path, os::Access) {
+Result<std::unique_ptr<os::File>> SimFileSystem::open(const std::string& path, os::Access,
+                                                      os::Links) {
   auto inode = find(path);
   if (!inode) return missing(path);
   return std::unique_ptr<os::File>(

@@ -45,7 +45,9 @@ class SimFileSystem final : public os::FileSystem {
   SimFileSystem();
   ~SimFileSystem() override;
 
-  Result<std::unique_ptr<os::File>> open(const std::string& path, os::Access access) override;
+  using FileSystem::open;
+  Result<std::unique_ptr<os::File>> open(const std::string& path, os::Access access,
+                                         os::Links links) override;
   Result<std::unique_ptr<os::File>> create(const std::string& path) override;
   Result<os::FileInfo> stat(const std::string& path) override;
   Status rename_new(const std::string& from, const std::string& to) override;

@@ -66,7 +66,8 @@ Result<FileInfo> PosixFile::info() const {
   return FileInfo{
       {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)},
       static_cast<std::uint64_t>(found.st_size),
-      static_cast<std::uint64_t>(found.st_blocks) * 512};
+      static_cast<std::uint64_t>(found.st_blocks) * 512,
+      static_cast<std::uint64_t>(found.st_nlink)};
 }
 
 Status PosixFile::read(std::uint64_t offset, void* to, std::size_t size) const {

@@ -81,6 +81,13 @@ Status not_a_file(const std::string& path) {
           text("cannot open ", path, ": it is a pipe, socket or device; give the path of a file")};
 }
 
+Status is_a_link(const std::string& path) {
+  return {Code::invalid_argument,
+          text("cannot open ", path,
+               ": it is a symbolic link, and those are not followed here; put the file itself in "
+               "its place")};
+}
+
 std::string parent_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   return parent.empty() ? "." : parent;
@@ -100,11 +107,15 @@ int rename_exclusive(const char* from, const char* to) noexcept {
 
 class PosixFileSystem final : public FileSystem {
  public:
-  Result<std::unique_ptr<File>> open(const std::string& path, Access access) override {
+  Result<std::unique_ptr<File>> open(const std::string& path, Access access, Links links) override {
     // O_NONBLOCK: opening a pipe must fail below, not wait for its other end.
-    const int mode = access == Access::read_write ? O_RDWR : O_RDONLY;
+    const int mode = (access == Access::read_write ? O_RDWR : O_RDONLY) |
+                     (links == Links::refuse ? O_NOFOLLOW : 0);
     Descriptor descriptor(::open(path.c_str(), mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (descriptor.get() < 0) return errno == ENXIO ? not_a_file(path) : error(errno, "open", path);
+    if (descriptor.get() < 0) {
+      if (errno == ELOOP && links == Links::refuse) return is_a_link(path);
+      return errno == ENXIO ? not_a_file(path) : error(errno, "open", path);
+    }
     struct ::stat found{};
     if (::fstat(descriptor.get(), &found) != 0) return error(errno, "examine", path);
     if (S_ISDIR(found.st_mode)) return error(EISDIR, "open", path);
@@ -126,7 +137,8 @@ class PosixFileSystem final : public FileSystem {
     return FileInfo{
         {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)},
         static_cast<std::uint64_t>(found.st_size),
-        static_cast<std::uint64_t>(found.st_blocks) * 512};
+        static_cast<std::uint64_t>(found.st_blocks) * 512,
+        static_cast<std::uint64_t>(found.st_nlink)};
   }
 
   Status rename_new(const std::string& from, const std::string& to) override {

@@ -44,7 +44,7 @@ Result<FileInfo> info_of(HANDLE file, const std::string& path) {
     return error(::GetLastError(), "read the size of", path);
   }
   return FileInfo{*id, static_cast<std::uint64_t>(found.EndOfFile.QuadPart),
-                  static_cast<std::uint64_t>(found.AllocationSize.QuadPart)};
+                  static_cast<std::uint64_t>(found.AllocationSize.QuadPart), found.NumberOfLinks};
 }
 
 bool is_remote(HANDLE file, const std::wstring& system_path) {

@@ -50,6 +50,25 @@ Status check_regular(HANDLE file, const std::string& path) {
   return found.Directory != 0 ? refused("a directory; give the path of a file") : Status();
 }
 
+// Of the points where a path is parsed anew, those that stand for another name: links and
+// junctions, not files that a cloud keeps. Looked at before the file is opened: whoever may put a
+// link here in between may write the file itself.
+Status check_no_link(const std::wstring& name, const std::string& path) {
+  const Handle itself = open_existing(name, FILE_READ_ATTRIBUTES, FILE_FLAG_OPEN_REPARSE_POINT);
+  if (!itself) return error(::GetLastError(), "open", path);
+  FILE_ATTRIBUTE_TAG_INFO found{};
+  const BOOL known =
+      ::GetFileInformationByHandleEx(itself.get(), FileAttributeTagInfo, &found, sizeof found);
+  if (known == 0 || (found.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 ||
+      !IsReparseTagNameSurrogate(found.ReparseTag)) {
+    return {};
+  }
+  return {Code::invalid_argument,
+          text("cannot open ", path,
+               ": it is a symbolic link, and those are not followed here; put the file itself in "
+               "its place")};
+}
+
 Status check_file_system(HANDLE file, const std::wstring& name, const std::string& path) {
   if (!is_remote(file, name)) return {};
   const char* insists = std::getenv("JVDB_ALLOW_UNSUPPORTED_FS");
@@ -81,9 +100,12 @@ DWORD rename(HANDLE file, const std::wstring& to) {
 
 class Win32FileSystem final : public FileSystem {
  public:
-  Result<std::unique_ptr<File>> open(const std::string& path, Access access) override {
+  Result<std::unique_ptr<File>> open(const std::string& path, Access access, Links links) override {
     auto name = system_path(path);
     if (!name) return name.status();
+    if (links == Links::refuse) {
+      if (Status status = check_no_link(*name, path); !status) return status;
+    }
     const bool writes = access == Access::read_write;
     Handle handle = open_existing(*name, GENERIC_READ | (writes ? GENERIC_WRITE : 0));
     if (!handle) return error(::GetLastError(), "open", path);

@@ -1,0 +1,31 @@
+// What a call asks to be opened or made. Threads: JavaScript threads; an Opening may be used on
+// any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "binding/entry.h"
+#include "binding/session.h"
+#include "engine/registry.h"
+
+namespace jvdb::binding {
+
+struct Opening {
+  std::string path;
+  engine::OpenRequest request;
+  Session::Options options;
+
+  Result<std::shared_ptr<Session>> open() const;
+};
+
+// (path, create, readOnly, dimension?, metric?, idType?, codes?, allowNonFinite?, initialCapacity,
+//  access, flushOnExit, commit, followLinks); metric, idType and access are positions in their
+//  lists
+// of names. Throws Failure.
+Opening opening_of(const Call& call);
+
+// The first argument. Throws Failure (invalid_argument) where it can't be a path.
+std::string path_of(const Call& call);
+
+}  // namespace jvdb::binding
