@@ -1,4 +1,5 @@
-/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, follow. */
+/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, follow. */
+import { run as databases } from './databases.js';
 import { run as durable } from './durable.js';
 import { run as follow } from './follow.js';
 import { run as insert } from './insert.js';
@@ -8,7 +9,16 @@ import { run as open } from './open.js';
 import { run as read } from './read.js';
 import { run as search } from './search.js';
 
-const benches: Record<string, () => void | Promise<void>> = { kernels, search, insert, durable, read, open, follow };
+const benches: Record<string, () => void | Promise<void>> = {
+  kernels,
+  search,
+  insert,
+  durable,
+  read,
+  open,
+  databases,
+  follow,
+};
 
 async function main(): Promise<void> {
   const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));

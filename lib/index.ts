@@ -2,6 +2,21 @@
  * jvdb: an embedded, persistent vector store for Node.js.
  */
 export { JvdbError, type JvdbErrorCode } from './errors.js';
+export { VectorFlushManager, type Flushable } from './flush-manager.js';
+export { InMemoryDatabasePersistence } from './persistence/in-memory.js';
+export type { DatabasePersistence, IdBatch } from './persistence/interface.js';
+export { PersistentDatabasePersistence } from './persistence/persistent.js';
+export { profiles } from './persistence/profiles.js';
+export type {
+  DatabaseInfo,
+  DatabaseSchema,
+  HealthReport,
+  PersistenceEvents,
+  PersistenceOptions,
+  StorageStats,
+  UnreadableDatabase,
+} from './persistence/types.js';
+export { SignalHandler, type ShutdownCallback, type SignalHandlerOptions, type SignalName } from './signal-handler.js';
 export { simd } from './simd.js';
 export { MemoryMappedVectorStore } from './store.js';
 export type {

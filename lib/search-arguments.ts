@@ -27,7 +27,8 @@ const RAW_OPTIONS = [
   'signal',
 ] as const satisfies readonly (keyof RawSearchOptions)[];
 
-const SEARCH_OPTIONS = [
+/** The names of all options of searches. */
+export const SEARCH_OPTIONS = [
   ...RAW_OPTIONS,
   'includeMetadata',
   'includeVectors',

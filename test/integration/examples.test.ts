@@ -27,6 +27,16 @@ test('examples/follow.ts', () => {
   expect(output).toMatch(/The copy has all of its [1-9]\d* vectors\./);
 });
 
+test('examples/multi-tenant.ts', () => {
+  const output = run('--import', 'tsx', 'examples/multi-tenant.ts');
+  expect(output).toMatch(/^Creating 1,000 databases and storing 341,479 words: /m);
+  expect(output).toMatch(/^10,000 searches of 1,000 tenants: .* 50 of 50 files open/m);
+  expect(output).toMatch(/^ {2}totalDatabases +1,000$/m);
+  expect(output).toMatch(/^ {2}totalVectors +341,479$/m);
+  expect(output).toMatch(/^ {2}errors +0$/m);
+  expect(output).toMatch(/All 1,000 tenants found their own words\./);
+});
+
 test("the README's example", () => {
   const [, code] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'README.md'), 'utf8'))!;
   const output = run('--input-type=module', '-e', `process.chdir(${JSON.stringify(directory.path)});\n${code!}`);

@@ -1,8 +1,12 @@
 /** What TypeScript must accept and refuse; read by the type checker only. */
 import {
+  InMemoryDatabasePersistence,
   JvdbError,
   MemoryMappedVectorStore,
+  PersistentDatabasePersistence,
+  profiles,
   simd,
+  type DatabasePersistence,
   type JvdbErrorCode,
   type SearchHit,
   type StoreStats,
@@ -21,6 +25,7 @@ interface Meta {
 }
 type Store = MemoryMappedVectorStore<Meta, string>;
 type Untyped = MemoryMappedVectorStore;
+type Databases = DatabasePersistence<Meta, string>;
 type Yielded<T> = T extends Iterable<infer V> | AsyncIterable<infer V> ? V : never;
 
 /** Types of results. */
@@ -36,6 +41,10 @@ export type Results = [
   Expect<Equal<Yielded<ReturnType<Store['entries']>>, VectorRecord<Meta, string>>>,
   Expect<Equal<ReturnType<Store['stats']>, StoreStats>>,
   Expect<Equal<Yielded<ReturnType<Untyped['ids']>>, VectorId>>,
+  Expect<Equal<ReturnType<Databases['retrieveVector']>, VectorRecord<Meta, string> | undefined>>,
+  Expect<Equal<Awaited<ReturnType<Databases['search']>>, SearchHit<Meta, string>[]>>,
+  Expect<Equal<Yielded<ReturnType<Databases['entries']>>, VectorRecord<Meta, string>>>,
+  Expect<Equal<Parameters<Databases['storeVector']>[1], string>>,
   Expect<Equal<SearchHit['metadata'], Record<string, unknown> | undefined>>,
   Expect<Equal<JvdbError['code'], JvdbErrorCode>>,
   Expect<Equal<Store extends Disposable & AsyncDisposable ? true : false, true>>,
@@ -65,4 +74,23 @@ export function wrong(store: Store): void {
   new MemoryMappedVectorStore<Meta, string>('a.jvdb', 3);
   // @ts-expect-error a dimension is needed
   new MemoryMappedVectorStore('a.jvdb');
+}
+
+/** Calls of databases by name, whose two kinds are one type. */
+export async function named(inMemory: boolean): Promise<Databases> {
+  const databases: Databases = inMemory
+    ? new InMemoryDatabasePersistence<Meta, string>()
+    : new PersistentDatabasePersistence<Meta, string>('data', { ...profiles.balanced, layout: 'folder' });
+  databases.createDatabase('db', { dimension: 3, distanceMetric: 'dot', indexType: 'FLAT' });
+  databases.on('flush', ({ name, lsn }) => name.length + lsn).on('error', ({ code }, { name }) => code + name);
+  await databases.batchStoreAsync('db', ['a'], [[1, 2, 3]], [{ title: 'A' }]);
+  // @ts-expect-error the ids are strings
+  databases.has('db', 1);
+  // @ts-expect-error a schema has a dimension
+  databases.createDatabase('db', {});
+  // @ts-expect-error no such event
+  databases.on('close', () => undefined);
+  // @ts-expect-error no such option
+  new PersistentDatabasePersistence('data', { maxFiles: 7 });
+  return databases;
 }

@@ -66,8 +66,27 @@ describe('lib', () => {
     expect(loaders.sort()).toEqual(['lib/native.ts', 'lib/node-gyp-build.d.ts']);
   });
 
+  test('a store knows nothing of databases by name, nor of what is built on them', () => {
+    const above = /from '\.{1,2}\/(persistence\/.*|flush-manager|signal-handler|index)\.js'/;
+    const upwards = files.filter(
+      (file) => /^lib\/[^/]+\.ts$/.test(file) && file !== 'lib/index.ts' && above.test(text(file)),
+    );
+    expect(upwards).toEqual([]);
+    const beside = /from '\.\.\/(flush-manager|signal-handler|index)\.js'/;
+    expect(files.filter((file) => file.startsWith('lib/persistence/') && beside.test(text(file)))).toEqual([]);
+  });
+
   test('the public names', () => {
-    expect(Object.keys(jvdb).sort()).toEqual(['JvdbError', 'MemoryMappedVectorStore', 'simd']);
+    expect(Object.keys(jvdb).sort()).toEqual([
+      'InMemoryDatabasePersistence',
+      'JvdbError',
+      'MemoryMappedVectorStore',
+      'PersistentDatabasePersistence',
+      'SignalHandler',
+      'VectorFlushManager',
+      'profiles',
+      'simd',
+    ]);
     const methods = new Set<string>();
     for (
       let one: unknown = jvdb.MemoryMappedVectorStore.prototype;
