@@ -94,7 +94,7 @@ export class Flusher<M extends object, I extends VectorId> {
       this.#report.mended(name);
       return undefined;
     } catch (thrown) {
-      return this.#failed(thrown);
+      return this.#notMended(name, thrown);
     }
   }
 
@@ -105,11 +105,15 @@ export class Flusher<M extends object, I extends VectorId> {
       if (error === undefined) this.#report.mended(name);
       return error;
     } catch (thrown) {
-      const error = toJvdbError(thrown);
-      if (error.code !== 'JVDB_NOT_FOUND') return error;
-      this.#report.forget(name);
-      return undefined;
+      return this.#notMended(name, thrown);
     }
+  }
+
+  #notMended(name: string, thrown: unknown): JvdbError | undefined {
+    const error = toJvdbError(thrown);
+    if (error.code !== 'JVDB_NOT_FOUND') return error;
+    this.#report.forget(name); // it is gone
+    return undefined;
   }
 
   #unflushed(): OpenStore<M, I>[] {

@@ -38,3 +38,13 @@ export class OpenStore<M extends object, I extends VectorId> {
     }
   }
 }
+
+/** What the stores are opened by. */
+export interface Opener<M extends object, I extends VectorId> {
+  /** The file of a database; throws where there is none. */
+  find: (name: string) => string;
+  /** Opens it. */
+  open: (name: string, filePath: string) => MemoryMappedVectorStore<M, I>;
+  /** The same off the event loop. */
+  openAsync: (name: string, filePath: string) => Promise<MemoryMappedVectorStore<M, I>>;
+}

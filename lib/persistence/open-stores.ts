@@ -8,20 +8,10 @@ import type { MemoryMappedVectorStore } from '../store.js';
 import type { VectorId } from '../types.js';
 import { Closings } from './closings.js';
 import type { Counters } from './counters.js';
-import { OpenStore } from './open-store.js';
+import { OpenStore, type Opener } from './open-store.js';
 import type { Report } from './report.js';
 
 const PATIENCE_MS = 100;
-
-/** What the stores are opened by. */
-export interface Opener<M extends object, I extends VectorId> {
-  /** The file of a database; throws where there is none. */
-  find: (name: string) => string;
-  /** Opens it. */
-  open: (name: string, filePath: string) => MemoryMappedVectorStore<M, I>;
-  /** The same off the event loop. */
-  openAsync: (name: string, filePath: string) => Promise<MemoryMappedVectorStore<M, I>>;
-}
 
 interface Opening<M extends object, I extends VectorId> {
   opened: Promise<OpenStore<M, I>>;
@@ -38,6 +28,7 @@ export class OpenStores<M extends object, I extends VectorId> {
   // It keeps the order; who must go is decided here, since it knows nothing of use.
   readonly #cache = new LRUCache<string, OpenStore<M, I>>({ maxSize: Number.MAX_SAFE_INTEGER });
   readonly #opening = new Map<string, Opening<M, I>>();
+  readonly #underWay = new Set<Opening<M, I>>(); // those, and the forgotten ones
   readonly #closings: Closings<M, I>;
   readonly #leaving = new Set<OpenStore<M, I>>(); // taken out, but in use
   readonly #waiting: (() => void)[] = []; // for a change
@@ -119,9 +110,11 @@ export class OpenStores<M extends object, I extends VectorId> {
     const opening = { forgotten: false } as Opening<M, I>;
     opening.opened = this.#openAsync(name, filePath, opening).finally(() => {
       if (this.#opening.get(name) === opening) this.#opening.delete(name);
+      this.#underWay.delete(opening);
     });
     opening.opened.catch(() => undefined); // whoever asked may fail before waiting for it
     this.#opening.set(name, opening);
+    this.#underWay.add(opening);
     return opening.opened;
   }
 
@@ -287,10 +280,7 @@ export class OpenStores<M extends object, I extends VectorId> {
    * @param open - the store
    */
   drop(open: OpenStore<M, I>): void {
-    if (open.gone) return;
-    this.#takeOut(open);
-    if (open.uses > 0) this.#leaving.add(open);
-    else this.#closings.closeNow(open);
+    if (this.#leaves(open)) this.#closings.closeNow(open);
   }
 
   /**
@@ -299,10 +289,15 @@ export class OpenStores<M extends object, I extends VectorId> {
    * @param open - the store
    */
   dropAsync(open: OpenStore<M, I>): void {
-    if (open.gone) return;
+    if (this.#leaves(open)) void this.#closings.close(open);
+  }
+
+  // Whether it can be closed at once.
+  #leaves(open: OpenStore<M, I>): boolean {
+    if (open.gone) return false;
     this.#takeOut(open);
     if (open.uses > 0) this.#leaving.add(open);
-    else void this.#closings.close(open);
+    return open.uses === 0;
   }
 
   /**
@@ -357,7 +352,7 @@ export class OpenStores<M extends object, I extends VectorId> {
    */
   async closings(): Promise<void> {
     // Once all is closed, what was being opened is closed next.
-    const opening = this.#report.closed ? Array.from(this.#opening.values(), ({ opened }) => opened) : [];
+    const opening = this.#report.closed ? Array.from(this.#underWay, ({ opened }) => opened) : [];
     await Promise.allSettled([...opening, this.#closings.all()]);
   }
 
