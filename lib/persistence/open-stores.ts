@@ -306,8 +306,8 @@ export class OpenStores<M extends object, I extends VectorId> {
    * @param open - the store
    */
   unused(open: OpenStore<M, I>): void {
-    if (this.#leaving.delete(open)) void this.#closings.close(open);
-    else this.#keepLimit();
+    if (!open.gone) this.#keepLimit();
+    else if (this.#leaving.delete(open)) void this.#closings.close(open);
     if (this.#waiting.length > 0) this.#changed();
   }
 

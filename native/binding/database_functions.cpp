@@ -31,7 +31,7 @@ napi_value create_file(const Call& call) {
 
 // removeFile(path): false where there is no such file
 napi_value remove_file(const Call& call) {
-  const Status status = engine::registry().remove(path_of(call));
+  const Status status = engine::registry().remove(path_of(call.env(), call[0]));
   if (status.code() != Code::not_found) check(status);
   return Napi::Boolean::New(call.env(), status.ok());
 }
@@ -61,7 +61,7 @@ napi_value to_value(Napi::Env env, const Inspection& found) {
 
 // inspect(path): as to_value() gives
 napi_value inspect(const Call& call) {
-  return to_value(call.env(), take(engine::inspect(os::disk(), path_of(call))));
+  return to_value(call.env(), take(engine::inspect(os::disk(), path_of(call.env(), call[0]))));
 }
 
 class InspectTask final : public Task {
@@ -70,7 +70,7 @@ class InspectTask final : public Task {
     const auto paths = call.value(0).As<Napi::Array>();
     for (std::uint32_t i = 0; i < paths.Length(); ++i) {
       const Napi::HandleScope scope(call.env());
-      paths_.push_back(string_of(call.env(), Napi::Value(paths[i])));
+      paths_.push_back(path_of(call.env(), Napi::Value(paths[i])));
     }
   }
   Status run() override {

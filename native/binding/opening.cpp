@@ -13,8 +13,8 @@ Result<std::shared_ptr<Session>> Opening::open() const {
   return std::make_shared<Session>(path, std::move(*handle), options);
 }
 
-std::string path_of(const Call& call) {
-  std::string path = string_of(call.env(), call[0]);
+std::string path_of(napi_env env, napi_value value) {
+  std::string path = string_of(env, value);
   if (path.find('\0') != std::string::npos) {
     fail(Code::invalid_argument, text("a path has no NUL character; one follows ", path.c_str()));
   }
@@ -28,7 +28,7 @@ Opening opening_of(const Call& call) {
     return is_undefined(call.env(), call[index]) ? std::nullopt : std::optional(flag(index));
   };
   Opening out;
-  out.path = path_of(call);
+  out.path = path_of(call.env(), call[0]);
   out.request.create = flag(1);
   out.request.read_only = flag(2);
   out.request.dimension = number(3);

@@ -25,7 +25,7 @@ struct Opening {
 // of names. Throws Failure.
 Opening opening_of(const Call& call);
 
-// The first argument. Throws Failure (invalid_argument) where it can't be a path.
-std::string path_of(const Call& call);
+// Throws Failure (invalid_argument) for what can't be a path.
+std::string path_of(napi_env env, napi_value value);
 
 }  // namespace jvdb::binding

@@ -74,6 +74,7 @@ Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
     (void)close();
     entry_ = std::move(other.entry_);
     writes_ = other.writes_;
+    links_ = other.links_;
   }
   return *this;
 }
@@ -151,9 +152,17 @@ Result<bool> Registry::try_remove(const std::string& path) {
     auto locked = lock_file(*locked_file, path, info->id, {});
     if (!locked || !*locked) return locked;
   }
+  info = locked_file->info();  // only now does no other removal take its other names
+  if (!info) return info.status();
   if (Status status = files_.remove(path); !status) return status;
   // Under another name it goes on.
-  if (entry->store && info->links == 1) entry->store->mark_removed();
+  if (info->links == 1) {
+    if (entry->store) entry->store->mark_removed();
+    if (const auto reading = existing_entry({info->id, true})) {
+      const std::scoped_lock reading_lock(reading->mutex);
+      if (reading->store) reading->store->mark_removed();
+    }
+  }
   locked_file.reset();  // the directory takes its descriptor
   if (Status status = files_.sync_directory(path); !status) return status;
   return true;
@@ -174,7 +183,7 @@ Status Registry::flush_all() {
         const std::scoped_lock lock(entry->mutex);
         if (!entry->store || entry->store->read_only()) continue;
         ++entry->handles;
-        share = Handle(entry, true);
+        share = Handle(entry, true, os::Links::follow);
       }
       Status status = share.close();  // flushes
       if (first) first = std::move(status);
@@ -224,7 +233,7 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
     return status;
   }
   ++entry->handles;
-  return std::optional<Handle>(Handle(entry, !request.read_only));
+  return std::optional<Handle>(Handle(entry, !request.read_only, request.links));
 }
 
 // A reader shares the engine of a writer in this process, which is always up to date.
@@ -294,6 +303,7 @@ Result<Registry::Handle> Registry::refresh(const std::string& path, const Handle
     request.dimension = schema.dimension;
     request.metric = schema.metric;
     request.id_type = schema.id_type;
+    request.links = handle.links_;
     request.access = handle->access();
     request.protocol = protocol;
     Handle fresh;

@@ -56,10 +56,11 @@ class Registry {
 
    private:
     friend class Registry;
-    Handle(std::shared_ptr<Entry> entry, bool writes) noexcept
-        : entry_(std::move(entry)), writes_(writes) {}
+    Handle(std::shared_ptr<Entry> entry, bool writes, os::Links links) noexcept
+        : entry_(std::move(entry)), writes_(writes), links_(links) {}
     std::shared_ptr<Entry> entry_;
     bool writes_ = false;
+    os::Links links_ = os::Links::follow;  // where it looks for the file again
   };
 
   explicit Registry(os::FileSystem& files) : files_(files) {}

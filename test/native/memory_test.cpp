@@ -4,9 +4,11 @@
 #include <cstring>
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "allocations.h"
 #include "at_once.h"
+#include "base/guarded.h"
 #include "check.h"
 #include "os/memory/memory_file_system.h"
 
@@ -204,6 +206,47 @@ const Test kExhausted("memory_test", "where memory runs out, a file stays as it 
   expect_ok(file->resize(100));
   grow([&] { return file->write(50, more.data(), more.size()); });
   expect(read(*file, 50, 1000) == more);
+});
+
+const Test kUnnamed("memory_test", "where memory runs out, names stay as they are", [] {
+  const std::string a(100, 'a');  // too long to be kept without an allocation
+  const std::string b(100, 'b');
+  MemoryFileSystem files;
+  const auto fails = [&](std::int64_t nth, const std::function<Status()>& call) {
+    Allocations::here = {true, nth};
+    const Status status = guarded(call);
+    Allocations::here.fail = false;
+    return !status;
+  };
+  std::int64_t nth = 0;
+  for (; fails(nth, [&] { return files.create(a).status(); }); ++nth) {
+    if (!files.stat(a)) continue;
+    expect_ok(files.remove(a));  // made, and its File was not
+  }
+  expect(nth > 2);
+  for (nth = 0; fails(nth, [&] { return files.rename_new(a, b); }); ++nth) {
+    expect_ok(files.stat(a).status());
+  }
+  expect(nth > 0);
+  expect_ok(files.stat(b).status());
+});
+
+const Test kTogether("memory_test", "threads that write behind the end keep each other's", [] {
+  MemoryFileSystem files;
+  const auto file = take(files.create("a"));
+  const Bytes bytes = bytes_of(8, 1);
+  constexpr std::uint64_t rounds = 100000;
+  std::atomic<std::uint64_t> arrived{0};
+  const auto write_each = [&](std::uint64_t own) {
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      ++arrived;
+      while (arrived < 2 * (round + 1)) std::this_thread::yield();
+      write(*file, (2 * round + own) * 8, bytes);
+    }
+  };
+  at_once({[&] { write_each(0); }, [&] { write_each(1); }});
+  expect_equal(size_of(*file), rounds * 16);
+  for (std::uint64_t at = 0; at < rounds * 16; at += 8) expect(read(*file, at, 8) == bytes);
 });
 
 const Test kMapping("memory_test", "a mapping shows what is written, and outlives the file", [] {

@@ -105,6 +105,17 @@ const Test kSecondName("posix_database_test", "a database with another name goes
   expect(handle->removed());
 });
 
+const Test kReader("posix_database_test", "a reader can tell that its file was removed", [] {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db.jvdb";
+  make(path, 3);
+  Registry registry(os::disk());
+  const auto reader = take(registry.open(path, existing(true)));
+  expect_ok(registry.remove(path));
+  expect(reader->removed());
+  expect_equal(contents(*reader).size(), 3U);
+});
+
 const Test kThreads("posix_database_test", "removing beside threads that open, write and make", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";

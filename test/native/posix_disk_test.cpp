@@ -142,6 +142,23 @@ const Test kLinks("posix_disk_test", "symbolic links are followed, or refused if
   expect_equal(names_in(directory), 1U);
 });
 
+const Test kRefreshed("posix_disk_test", "nor does a reader follow a link when it looks again", [] {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db.jvdb";
+  make(path, 3);
+  make(path + "2", 5);
+  Registry registry(os::disk());
+  OpenRequest request = existing(true);
+  const auto following = take(registry.open(path, request));
+  request.links = os::Links::refuse;
+  const auto refusing = take(registry.open(path, request));
+  std::filesystem::rename(path, path + "1");
+  std::filesystem::create_symlink(path + "2", path);
+  expect_code(registry.refresh(path, refusing).status(), Code::invalid_argument);
+  expect_equal(refusing->live(), 3U);
+  expect_equal(take(registry.refresh(path, following))->live(), 5U);
+});
+
 const Test kPaths("posix_disk_test", "pipes, devices, circles of links and long names", [] {
   const TemporaryDirectory directory;
   Registry registry(os::disk());

@@ -51,6 +51,15 @@ FileInfo MemoryInode::info() const {
 
 void MemoryInode::resize(std::uint64_t size) {
   const std::scoped_lock lock(mutex_);
+  resize_locked(size);
+}
+
+void MemoryInode::grow(std::uint64_t size) {
+  const std::scoped_lock lock(mutex_);
+  if (size > size_) resize_locked(size);
+}
+
+void MemoryInode::resize_locked(std::uint64_t size) {
   while (!pieces_.empty() && pieces_.back().begin >= size) pieces_.pop_back();
   const std::uint64_t held = pieces_.empty() ? 0 : pieces_.back().end;
   if (size > held) {
@@ -62,7 +71,7 @@ void MemoryInode::resize(std::uint64_t size) {
     pieces_.push_back(std::move(piece));
   } else if (size < std::min(size_, held)) {
     // What a later growth uncovers reads as zeros.
-    Piece& last = pieces_.back();
+    const Piece& last = pieces_.back();
     std::memset(last.aligned + (size - last.begin), 0, std::min(size_, held) - size);
   }
   size_ = size;
@@ -97,9 +106,7 @@ Status MemoryFile::read(std::uint64_t offset, void* to, std::size_t size) const 
 Status MemoryFile::write(std::uint64_t offset, std::span<const Slice> slices) {
   std::uint64_t end = offset;
   for (const Slice& slice : slices) end += slice.size;
-  if (end > inode_->info().size) {
-    if (Status status = resize(end); !status) return status;
-  }
+  if (Status status = reserve(offset, end - offset); !status) return status;
   MemoryInode::Range range;
   for (const Slice& slice : slices) {
     const auto* from = static_cast<const std::byte*>(slice.data);
@@ -126,7 +133,10 @@ Status MemoryFile::resize(std::uint64_t size) {
 }
 
 Status MemoryFile::reserve(std::uint64_t offset, std::uint64_t size) {
-  return offset + size > inode_->info().size ? resize(offset + size) : Status();
+  return guarded([&]() -> Status {
+    inode_->grow(offset + size);
+    return {};
+  });
 }
 
 Result<std::unique_ptr<Mapping>> MemoryFile::map(std::uint64_t offset, std::size_t size,

@@ -20,6 +20,8 @@ class MemoryInode {
   FileInfo info() const;
   // May throw bad_alloc.
   void resize(std::uint64_t size);
+  // To at least this size.
+  void grow(std::uint64_t size);
 
   // The bytes from `offset` on, and what keeps them: all up to the end of their piece. Nothing
   // where the file ends before.
@@ -37,6 +39,8 @@ class MemoryInode {
     std::shared_ptr<ZeroedArray<std::byte>> bytes;  // aligned_ lies inside
     std::byte* aligned = nullptr;
   };
+
+  void resize_locked(std::uint64_t size);
 
   const std::uint64_t number_;
   mutable std::mutex mutex_;  // all below

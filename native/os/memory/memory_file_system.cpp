@@ -25,9 +25,8 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Ac
 
 Result<std::unique_ptr<File>> MemoryFileSystem::create(const std::string& path) {
   const std::scoped_lock lock(mutex_);
-  const auto [place, created] = names_.try_emplace(path);
-  if (!created) return taken(path);
-  place->second = std::make_shared<MemoryInode>(next_inode_++);
+  if (names_.contains(path)) return taken(path);
+  const auto place = names_.emplace(path, std::make_shared<MemoryInode>(next_inode_++)).first;
   return std::unique_ptr<File>(std::make_unique<MemoryFile>(place->second, path));
 }
 
@@ -41,9 +40,10 @@ Result<FileInfo> MemoryFileSystem::stat(const std::string& path) {
 Status MemoryFileSystem::rename_new(const std::string& from, const std::string& to) {
   const std::scoped_lock lock(mutex_);
   if (names_.contains(to)) return taken(to);
+  std::string name = to;  // before `from` is gone: nothing below throws
   auto node = names_.extract(from);
   if (node.empty()) return missing(from);
-  node.key() = to;
+  node.key() = std::move(name);
   names_.insert(std::move(node));
   return {};
 }

@@ -183,6 +183,7 @@ class Win32FileSystem final : public FileSystem {
     // A file system that can't flush a directory writes the same journal for the file itself.
     const Handle file = open_existing(*name, GENERIC_WRITE);
     if (file && ::FlushFileBuffers(file.get()) != 0) return {};
+    if (!file && ::GetLastError() == ERROR_FILE_NOT_FOUND) return {};  // it was removed
     return error(::GetLastError(), "sync the directory of", path);
   }
 
