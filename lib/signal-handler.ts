@@ -43,17 +43,18 @@ function warn(thrown: unknown): void {
   process.emitWarning(thrown instanceof Error ? thrown : toJvdbError(thrown));
 }
 
+const ONE_REQUEST_MS = 500;
+
 class Handler {
   readonly callbacks = new Set<ShutdownCallback>();
   #signals: readonly SignalName[] = [];
   #deadlineMs = 0;
-  #shutdown: symbol | undefined; // the one that is under way
+  #endingBy: { signal: SignalName; since: number } | undefined; // while it shuts down
 
   start(signals: readonly SignalName[], deadlineMs: number): void {
     this.stop();
     this.#signals = signals;
     this.#deadlineMs = deadlineMs;
-    this.#shutdown = undefined;
     // First, to see the application's own listeners before one that listens once was called.
     for (const signal of signals) process.prependListener(signal as NodeJS.Signals, this.#onSignal);
   }
@@ -66,16 +67,19 @@ class Handler {
   readonly #onSignal = Object.assign(
     (signal: SignalName): void => {
       const isApplications = hasListenerOfApplication(signal);
-      if (this.#shutdown !== undefined)
+      const first = this.#endingBy;
+      if (first === undefined) void this.#shutDown(signal, isApplications);
+      // npm passes on the Ctrl-C that the terminal has sent to the whole group already: one request, not two.
+      else if (signal !== first.signal || performance.now() - first.since > ONE_REQUEST_MS) {
         this.#end(signal, isApplications); // somebody does not want to wait
-      else void this.#shutDown(signal, isApplications);
+      }
     },
     { [OURS]: true },
   ) as Listener;
 
   async #shutDown(signal: SignalName, isApplications: boolean): Promise<void> {
-    const own = Symbol(signal);
-    this.#shutdown = own;
+    const own = { signal, since: performance.now() };
+    this.#endingBy = own;
     await this.#callBack(signal);
     try {
       // Off the event loop first: another signal must be heard. Then what was written meanwhile.
@@ -87,7 +91,7 @@ class Handler {
       warn(toJvdbError(thrown));
     }
     await new Promise(setImmediate); // warnings are written
-    if (this.#shutdown === own) this.#end(signal, isApplications);
+    if (this.#endingBy === own) this.#end(signal, isApplications);
   }
 
   async #callBack(signal: SignalName): Promise<void> {
@@ -116,10 +120,16 @@ class Handler {
   // of this package is at work, that one ends it.
   #end(signal: SignalName, isApplications: boolean): void {
     this.stop();
-    this.#shutdown = undefined;
+    this.#endingBy = undefined;
     if (isApplications || countOurs(signal) > 0) return;
-    process.kill(process.pid, signal);
+    let raised = true;
+    try {
+      process.kill(process.pid, signal);
+    } catch {
+      raised = false; // Windows raises only a few
+    }
     // The kernel does not end process 1 of a container by a signal that it raised itself.
+    if (raised && process.pid !== 1) return;
     setTimeout(() => process.exit(128 + constants.signals[signal as NodeJS.Signals]), 100);
   }
 }
@@ -145,7 +155,8 @@ function checkedSignals(signals: unknown): SignalName[] {
  * On the first signal callbacks run one after the other, up to the deadline; then every store of the
  * process, those of workers too, is flushed, the handler takes itself off and raises the signal again (as
  * process 1 of a container, which the kernel spares, it exits with that status). A second signal ends the
- * process at once: what was acknowledged survives that too, but for power loss.
+ * process at once: what was acknowledged survives that too, but for power loss. The same signal within half a
+ * second is no second one: npm passes on the Ctrl-C that a terminal has sent to both.
  *
  * Listeners of the application are left alone. If it has one for the signal, the signal is not raised again:
  * as without this handler, the application decides when to end.
