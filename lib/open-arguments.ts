@@ -5,7 +5,8 @@ import { JvdbError } from './errors.js';
 import type { OpenArguments } from './native.js';
 import type { StoreOptions } from './types.js';
 
-const METRICS = ['cosine', 'dot', 'euclidean'] as const;
+/** The names of all metrics. */
+export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
 const ID_TYPES = ['int64', 'string'] as const;
 const ACCESS = ['normal', 'random', 'sequential'] as const;
 const DURABILITY = ['periodic', 'commit'] as const;

@@ -57,8 +57,8 @@ export class Closings<M extends object, I extends VectorId> {
       } catch (thrown) {
         this.#report.failed(open.name, thrown);
       } finally {
-        this.#closed();
         this.#under.delete(open);
+        this.#closed();
       }
     };
     const closing = close();

@@ -194,7 +194,7 @@ export class DatabaseFiles {
     const file = this.find(name);
     if (file === undefined) return false;
     const removed = guard(() => native.removeFile(file));
-    if (path.basename(file) === FILE_IN_FOLDER && path.dirname(file) !== this.directory) this.#removeFolder(name);
+    if (file === this.#place(name, 'folder')) this.#removeFolder(name);
     return removed;
   }
 

@@ -116,7 +116,11 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
 
   /** @inheritdoc */
   list(): string[] {
-    return this.#stores.withDescriptors(() => this.#files.list()).map(([name]) => name);
+    return this.#list().map(([name]) => name);
+  }
+
+  #list(): [name: string, filePath: string][] {
+    return this.#stores.withDescriptors(() => this.#files.list());
   }
 
   /** @inheritdoc */
@@ -181,7 +185,7 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
 
   /** @inheritdoc */
   async figuresOfOthers(): Promise<Figures> {
-    const others = this.#files.list().filter(([name]) => this.peek(name) === undefined);
+    const others = this.#list().filter(([name]) => this.peek(name) === undefined);
     const found = await native.inspectAll(others.map(([, filePath]) => filePath));
     const sum = noFigures();
     found.forEach((one, i) => {

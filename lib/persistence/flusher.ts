@@ -73,26 +73,16 @@ export class Flusher<M extends object, I extends VectorId> {
    * @returns what failed
    */
   flushSync(): JvdbError[] {
-    const failures: (JvdbError | undefined)[] = [];
-    for (const { name, store } of this.#unflushed()) {
-      try {
-        const { lastLsn } = store;
-        const began = performance.now();
-        store.flushSync();
-        this.#report.flushed(name, performance.now() - began, lastLsn);
-      } catch (thrown) {
-        failures.push(this.#failed(thrown));
-      }
-    }
-    for (const name of this.#report.unflushed) failures.push(this.#mendSync(name));
-    return failures.filter((error) => error !== undefined);
+    const errors = this.#unflushed().map((open) => this.#flushNowSync(open));
+    for (const name of this.#report.unflushed) errors.push(this.#mendSync(name));
+    return errors.filter((error) => error !== undefined);
   }
 
   #mendSync(name: string): JvdbError | undefined {
     try {
-      this.#backend.take(name).store.flushSync();
-      this.#report.mended(name);
-      return undefined;
+      const error = this.#flushNowSync(this.#backend.take(name));
+      if (error === undefined) this.#report.mended(name);
+      return error;
     } catch (thrown) {
       return this.#notMended(name, thrown);
     }
@@ -140,6 +130,19 @@ export class Flusher<M extends object, I extends VectorId> {
     try {
       const began = performance.now();
       await open.store.flush();
+      this.#report.flushed(open.name, performance.now() - began, lsn);
+      return undefined;
+    } catch (thrown) {
+      return this.#failed(thrown);
+    }
+  }
+
+  #flushNowSync(open: OpenStore<M, I>): JvdbError | undefined {
+    const lsn = open.unflushedLsn;
+    if (lsn === undefined) return undefined;
+    try {
+      const began = performance.now();
+      open.store.flushSync();
       this.#report.flushed(open.name, performance.now() - began, lsn);
       return undefined;
     } catch (thrown) {

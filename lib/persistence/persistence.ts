@@ -173,19 +173,15 @@ export abstract class Persistence<M extends object, I extends VectorId>
     const failures: JvdbError[] = [];
     if (!this.#report.closed) {
       this.#endFlushes();
-      for (const { store } of this.#backend.end()) failures.push(...this.#closeNow(store));
+      for (const { store } of this.#backend.end()) {
+        const closed = attempt(() => {
+          store.close();
+        });
+        if (closed instanceof JvdbError) failures.push(this.#report.counters.failed(closed));
+      }
     }
     failures.push(...this.#backend.finishClosings());
     for (const error of [...failures, ...this.#report.tellFailures()]) throw error;
-  }
-
-  #closeNow(store: Disposable): JvdbError[] {
-    try {
-      store[Symbol.dispose]();
-      return [];
-    } catch (thrown) {
-      return [this.#report.counters.failed(thrown)];
-    }
   }
 
   /** @inheritdoc */

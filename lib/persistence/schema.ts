@@ -1,4 +1,5 @@
-import { checkKeys, invalid, shown } from '../arguments.js';
+import { checkKeys, invalid, position, shown } from '../arguments.js';
+import { METRICS } from '../open-arguments.js';
 import type { StoreOptions } from '../types.js';
 import type { DatabaseSchema } from './types.js';
 
@@ -32,9 +33,7 @@ export function storeOptions(
   if (indexType !== undefined && (indexType as unknown) !== 'FLAT') {
     throw invalid(`indexType must be "FLAT", not ${shown(indexType)}`);
   }
-  if (distanceMetric !== undefined && !['cosine', 'dot', 'euclidean'].includes(distanceMetric)) {
-    throw invalid(`distanceMetric must be one of "cosine", "dot", "euclidean", not ${shown(distanceMetric)}`);
-  }
+  position(METRICS, distanceMetric, 'distanceMetric'); // by the name it has here
   const capacity = schema.initialCapacity ?? initialCapacity;
   return {
     dimension,

@@ -19,10 +19,9 @@ struct Opening {
   Result<std::shared_ptr<Session>> open() const;
 };
 
-// (path, create, readOnly, dimension?, metric?, idType?, codes?, allowNonFinite?, initialCapacity,
-//  access, flushOnExit, commit, followLinks); metric, idType and access are positions in their
-//  lists
-// of names. Throws Failure.
+// The arguments: path, create, readOnly, dimension?, metric?, idType?, codes?, allowNonFinite?,
+// initialCapacity, access, flushOnExit, commit, followLinks. Metric, idType and access are
+// positions in their lists of names. Throws Failure.
 Opening opening_of(const Call& call);
 
 // Throws Failure (invalid_argument) for what can't be a path.
