@@ -20,8 +20,7 @@ struct ChangeCursor {
 
   ChangeCursor(std::shared_ptr<Session> session, std::uint64_t since_lsn)
       : held(std::move(session)),
-        changes(take(engine::Changes::since(*held.get(), held.session()->store().history_floor(),
-                                            since_lsn))) {}
+        changes(take(engine::Changes::since(*held.get(), since_lsn))) {}
 
   HeldSnapshot held;
   engine::Changes changes;

@@ -69,7 +69,7 @@ napi_value remove(const Call& call) {
 napi_value has(const Call& call) {
   const Store& store = call.session().store();
   const IdValue id(call.env(), call[1], store.schema().id_type);
-  return Napi::Boolean::New(call.env(), take(store.has(id.id())));
+  return Napi::Boolean::New(call.env(), take(store.read().has(id.id())));
 }
 
 Floats output_of(const Call& call, std::size_t index, std::size_t size) {
@@ -87,7 +87,8 @@ napi_value read(const Call& call) {
   const format::Schema& schema = store.schema();
   const IdValue id(call.env(), call[1], schema.id_type);
   const Floats out = output_of(call, 2, schema.dimension);
-  const float* vector = take(store.vector(id.id()));
+  const Store::Reader reader = store.read();
+  const float* vector = take(reader.vector(id.id()));
   if (vector != nullptr) std::memcpy(out.data, vector, schema.vector_bytes());
   return Napi::Boolean::New(call.env(), vector != nullptr);
 }
@@ -123,7 +124,8 @@ napi_value view(const Call& call) {
   const Store& store = call.session().store();
   const format::Schema& schema = store.schema();
   const IdValue id(call.env(), call[1], schema.id_type);
-  engine::View view = take(store.view(id.id()));
+  const Store::Reader reader = store.read();
+  engine::View view = take(reader.view(id.id()));
   if (view.vector == nullptr) return nullptr;
   if (view.mapped) {
     napi_value mapped = mapped_buffer(call.env(), std::move(view.mapped), schema.vector_bytes());
@@ -140,11 +142,11 @@ napi_value read_many(const Call& call) {
   // Reading an array may run getters: the store is looked up afterwards.
   const IdList ids(call.env(), call[1], schema.id_type);
   const Floats out = output_of(call, 2, ids.size() * schema.dimension);
-  const Store& store = call.session().store();
+  const Store::Reader reader = call.session().store().read();
   std::uint32_t found = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     float* row = out.data + i * schema.dimension;
-    const float* vector = take(store.vector(ids.at(i)));
+    const float* vector = take(reader.vector(ids.at(i)));
     if (vector != nullptr) {
       std::memcpy(row, vector, schema.vector_bytes());
       ++found;
@@ -162,7 +164,8 @@ napi_value get(const Call& call) {
   const format::Schema& schema = store.schema();
   const IdValue id(call.env(), call[1], schema.id_type);
   const Floats out = output_of(call, 2, schema.dimension);
-  const auto entry = take(store.get(id.id(), Checker::vector | Checker::heap));
+  const Store::Reader reader = store.read();
+  const auto entry = take(reader.get(id.id(), Checker::vector | Checker::heap));
   if (!entry) return nullptr;
   std::memcpy(out.data, entry->vector, schema.vector_bytes());
   void* times = nullptr;

@@ -8,8 +8,8 @@ namespace jvdb::engine {
 
 using format::Record;
 
-Result<Changes> Changes::since(const Snapshot& snapshot, const HistoryFloor& floor,
-                               std::uint64_t since_lsn) {
+Result<Changes> Changes::since(const Snapshot& snapshot, std::uint64_t since_lsn) {
+  const HistoryFloor& floor = snapshot.history_floor();
   if (since_lsn != 0 && since_lsn < floor.lsn) {
     return Status(Code::not_found,
                   text("the changes after LSN ", since_lsn, " are no longer in the file, a ",
@@ -23,7 +23,7 @@ Result<Changes> Changes::since(const Snapshot& snapshot, const HistoryFloor& flo
                        "that were lost before they were durable: copy the store anew, with "
                        "sinceLsn: 0"));
   }
-  Changes out(snapshot, floor);
+  Changes out(snapshot);
   out.seek(since_lsn);
   return out;
 }
@@ -66,27 +66,33 @@ void Changes::enter(std::size_t index) noexcept {
       end_lsn < extent.base_lsn() ? 0 : static_cast<std::uint32_t>(end_lsn - extent.base_lsn() + 1);
 }
 
-Result<bool> Changes::next(Change& out) {
+bool Changes::step(Step& out) noexcept {
   while (record_ == records_) {
     if (extent_ + 1 == snapshot_->extents().size()) return false;
     enter(extent_ + 1);
   }
-  return read(out);
+  Extent& extent = *snapshot_->extents()[extent_];
+  const bool put = slot_ < snapshot_->run(extent_).count && extent.slots.record[slot_] == record_;
+  out = {&extent, record_, slot_, put};
+  ++record_;
+  if (put) ++slot_;
+  return true;
 }
 
-Result<bool> Changes::read(Change& out) {
-  Extent& extent = *snapshot_->extents()[extent_];
-  const Record& record = extent.record(record_);
+Result<bool> Changes::next(Change& out) {
+  Step step;
+  if (!this->step(step)) return false;
+  Extent& extent = *step.extent;
+  const Record& record = extent.record(step.record);
   out = Change{};
-  out.put = slot_ < snapshot_->run(extent_).count && extent.slots.record[slot_] == record_;
+  out.put = step.put;
   if (out.put) {
     auto entry =
-        read_entry({&extent, slot_}, snapshot_->checker(), Checker::vector | Checker::heap);
+        read_entry({&extent, step.slot}, snapshot_->checker(), Checker::vector | Checker::heap);
     if (!entry) return entry.status();
     out.entry = *entry;
-    ++slot_;
   } else {
-    Status status = snapshot_->checker().check_removal(extent, record_, slot_);
+    Status status = snapshot_->checker().check_removal(extent, step.record, step.slot);
     if (!status) return status;
     out.entry.id.number = record.id;
     out.entry.updated_us = record.timestamp_us;
@@ -94,7 +100,6 @@ Result<bool> Changes::read(Change& out) {
   }
   out.lsn = record.lsn;
   out.ends_group = !format::more_follows(record);
-  ++record_;
   return true;
 }
 

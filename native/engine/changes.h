@@ -17,28 +17,30 @@ struct Change {
   Entry entry;              // updated_us: when the change was made
 };
 
-// What a compaction left of the history: `records` live puts, then everything above `lsn`.
-struct HistoryFloor {
-  std::uint64_t lsn = 0;
-  std::uint64_t records = 0;
-};
-
 class Changes {
  public:
   // Before the first change above `since_lsn`. Code::not_found where a compaction dropped some of
   // them: since_lsn is below the floor, and not 0. Code::conflict where it is above the last.
-  static Result<Changes> since(const Snapshot& snapshot, const HistoryFloor& floor,
-                               std::uint64_t since_lsn);
+  static Result<Changes> since(const Snapshot& snapshot, std::uint64_t since_lsn);
 
   // False at the end. The change points into the store, as an Entry does.
   Result<bool> next(Change& out);
 
+  // A record of the journal: number `record` of its extent, and a put's slot there.
+  struct Step {
+    Extent* extent = nullptr;
+    std::uint32_t record = 0;
+    std::uint32_t slot = 0;  // of a removal: the next put's
+    bool put = false;
+  };
+  // The next one without reading it; false at the end.
+  bool step(Step& out) noexcept;
+
  private:
-  Changes(const Snapshot& snapshot, const HistoryFloor& floor)
-      : snapshot_(&snapshot), floor_left_(floor.records) {}
+  explicit Changes(const Snapshot& snapshot)
+      : snapshot_(&snapshot), floor_left_(snapshot.history_floor().records) {}
   void seek(std::uint64_t since_lsn);
   void enter(std::size_t extent) noexcept;
-  Result<bool> read(Change& out);
 
   const Snapshot* snapshot_;
 

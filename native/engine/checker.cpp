@@ -78,6 +78,15 @@ Status Checker::check_removal(const Extent& extent, std::uint32_t index, std::ui
   return {};
 }
 
+Result<format::Record> Checker::whole_record(const Extent& extent, std::uint32_t index,
+                                             format::Operation operation) const {
+  const format::Record record = extent.record(index);
+  if (record.record_crc == format::crc_of(record) && operation_of(record) == operation) {
+    return record;
+  }
+  return damaged(extent, index, false, "what is known");
+}
+
 // Also that a string id is found by its hash.
 bool Checker::heap_is_right(const Extent& extent, const format::Record& record) const noexcept {
   if (!extent.heap_matches(record)) return false;

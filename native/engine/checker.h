@@ -27,6 +27,9 @@ class Checker {
   Status check(Extent& extent, std::uint32_t slot, unsigned parts) const;
   // A record that takes no slot, and its id; the next put's slot is `slot`.
   Status check_removal(const Extent& extent, std::uint32_t index, std::uint32_t slot) const;
+  // A copy of a record that matches its checksum and is of this operation.
+  Result<format::Record> whole_record(const Extent& extent, std::uint32_t index,
+                                      format::Operation operation) const;
   // The vectors, or the codes, of `slots`: bits of slots 64·word + i of the extent.
   Status check_word(Extent& extent, std::uint32_t word, std::uint64_t slots, Parts part) const;
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
@@ -34,6 +37,11 @@ class Checker {
   void distrust(std::uint32_t first_slot, std::uint32_t epoch, std::uint64_t trusted_lsn) noexcept {
     trusted_lsn_.store(trusted_lsn, std::memory_order_relaxed);
     doubt_.store(std::uint64_t{first_slot} << 32 | epoch, std::memory_order_release);
+  }
+  // The file is no longer another's to write to.
+  void lead() noexcept {
+    follower_ = false;
+    trust();
   }
   // What was distrusted has become durable.
   void trust() noexcept { doubt_.store(kNoDoubt, std::memory_order_release); }
@@ -63,7 +71,7 @@ class Checker {
   const std::string path_;
   const std::string advice_;
   const std::uint64_t id_hash_seed_;
-  const bool follower_;
+  bool follower_;
   std::atomic<std::uint64_t> trusted_lsn_{0};
   std::atomic<std::uint64_t> doubt_{kNoDoubt};
 };

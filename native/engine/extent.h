@@ -125,6 +125,10 @@ class Extent {
   const std::byte* at(std::uint64_t file_offset) const noexcept {
     return mapping_->data() + (file_offset - geometry_.offset);
   }
+  // Of a record whose place in the heap was validated.
+  const std::byte* heap_bytes(const format::Record& record) const noexcept {
+    return at(geometry_.heap_offset) + std::uint64_t{record.heap_offset} * format::kHeapUnit;
+  }
   // nullopt where the bytes contradict themselves; they are not compared with their checksum.
   std::optional<format::HeapEntry> heap_entry(const format::Record& record) const noexcept {
     return format::heap_entry(record, schema_.id_type, at(geometry_.heap_offset),

@@ -38,6 +38,10 @@ class Follower {
   // Takes in the whole groups that were written since. Readers see all of it at once, or nothing.
   Result<Outcome> refresh();
 
+  // What was seen last.
+  const format::ParsedFile& seen() const noexcept { return seen_; }
+  const HistoryEnd& end() const noexcept { return end_; }
+
   std::uint64_t durable_lsn() const noexcept {
     return durable_lsn_.load(std::memory_order_acquire);
   }

@@ -1,13 +1,23 @@
 #include "engine/in_memory.h"
 
+#include <memory>
+
 #include "os/memory/memory_file_system.h"
 
 namespace jvdb::engine {
 
-Result<Registry::Handle> open_in_memory(const std::string& name, const OpenRequest& request) {
-  // Both may go before the store: it has its file, and nobody else can find that.
+namespace {
+
+struct Alone {
   os::memory::MemoryFileSystem files;
-  return Registry(files).open(name, request);
+  Registry registry{files};
+};
+
+}  // namespace
+
+Result<Registry::Handle> open_in_memory(const std::string& name, const OpenRequest& request) {
+  const auto alone = std::make_shared<Alone>();
+  return Registry::open_alone({alone, &alone->registry}, name, request);
 }
 
 }  // namespace jvdb::engine

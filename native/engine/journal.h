@@ -33,6 +33,9 @@ class Journal {
   // Failed once a sync failed: no write is taken any more (rule 12).
   Status writable() const;
 
+  // Takes no more writes, as after a failed sync: the file may not keep its name.
+  void refuse(Status cause) noexcept { (void)poison(std::move(cause)); }
+
   // Everything published before the call is durable when it returns.
   Status flush();
   // Operations up to `lsn` are durable when it returns. Callers at the same time share a sync; the

@@ -30,6 +30,7 @@ class Walk {
         floor_left_(protocol_.floor_records ? block_.floor_records : 0),
         lsn_(protocol_.floor_records && floor_left_ == 0 ? block_.history_floor_lsn : 0) {
     end_.lsn = lsn_;
+    end_.timestamp_us = block_.history_floor_time_us;
   }
   // Of what follows.
   Walk(const RecoveryInput& input, const HistoryEnd& from) : Walk(input) {

@@ -9,60 +9,6 @@ namespace {
 
 constexpr int kAttempts = 100;  // a file replaced again and again while it is being opened
 
-Status contradiction(const Store& store, std::string_view what, std::string_view has,
-                     std::string_view wanted) {
-  return {Code::invalid_argument, text(store.path(), " was created with ", what, " ", has, ", not ",
-                                       wanted, "; leave the option out or open another file")};
-}
-
-// Options that are the file's own must not say otherwise.
-Status check_request(const Store& store, const OpenRequest& request) {
-  const format::Schema& schema = store.schema();
-  const auto yes_no = [](bool value) { return value ? "true" : "false"; };
-  const auto column = [](bool codes) { return codes ? "int8" : "none"; };
-  if (request.dimension.value_or(schema.dimension) != schema.dimension) {
-    return {Code::dimension_mismatch, text(store.path(), " holds vectors of dimension ",
-                                           schema.dimension, ", not ", *request.dimension)};
-  }
-  if (request.metric.value_or(schema.metric) != schema.metric) {
-    return contradiction(store, "metric", name_of(schema.metric), name_of(*request.metric));
-  }
-  if (request.id_type.value_or(schema.id_type) != schema.id_type) {
-    return contradiction(store, "idType", name_of(schema.id_type), name_of(*request.id_type));
-  }
-  if (request.has_codes.value_or(schema.has_codes) != schema.has_codes) {
-    return contradiction(store, "scanColumn", column(schema.has_codes), column(*request.has_codes));
-  }
-  if (request.allow_non_finite.value_or(schema.allow_non_finite) != schema.allow_non_finite) {
-    return contradiction(store, "allowNonFinite", yes_no(schema.allow_non_finite),
-                         yes_no(*request.allow_non_finite));
-  }
-  return {};
-}
-
-Result<format::Schema> schema_to_create(const std::string& path, const OpenRequest& request) {
-  if (!request.create || request.read_only || !request.dimension) {
-    return Status(
-        Code::not_found,
-        text(path, " does not exist; create it with new MemoryMappedVectorStore(path, dimension)"));
-  }
-  if (path.ends_with('/')) {
-    return Status(Code::invalid_argument,
-                  text("cannot create ", path, ": it ends in a slash; give the path of a file"));
-  }
-  format::Schema schema;
-  schema.dimension = *request.dimension;
-  if (schema.dimension == 0 || schema.dimension > format::kMaxDimension) {
-    return Status(Code::invalid_argument, text("the dimension must be 1 to ", format::kMaxDimension,
-                                               ", not ", schema.dimension));
-  }
-  schema.metric = request.metric.value_or(schema.metric);
-  schema.id_type = request.id_type.value_or(schema.id_type);
-  schema.has_codes = request.has_codes.value_or(schema.has_codes);
-  schema.allow_non_finite = request.allow_non_finite.value_or(schema.allow_non_finite);
-  return schema;
-}
-
 Status replaced_again_and_again(const std::string& path) {
   return {Code::locked, text(path, " is replaced by another process again and again")};
 }
@@ -72,6 +18,7 @@ Status replaced_again_and_again(const std::string& path) {
 Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
   if (this != &other) {
     (void)close();
+    registry_ = std::move(other.registry_);
     entry_ = std::move(other.entry_);
     writes_ = other.writes_;
     links_ = other.links_;
@@ -104,6 +51,49 @@ Status Registry::Handle::close(bool orderly) {
   if (orderly) status = entry->store->close();
   entry->store.reset();
   return status;
+}
+
+Result<CompactReport> Registry::Handle::compact(Job& job) const {
+  if (!writes_) return read_only_failure(entry_->store->path());
+  return entry_->registry.compact(entry_, job);
+}
+
+Result<CompactReport> Registry::compact(const std::shared_ptr<Entry>& entry, Job& job) {
+  return entry->store->compact(
+      files_,
+      [&](const os::FileId& id, const std::function<Status()>& rename) {
+        return rename_entry(entry, id, rename);
+      },
+      job);
+}
+
+// Nobody removes the database meanwhile, and whoever opens the new file meets this store.
+Status Registry::rename_entry(const std::shared_ptr<Entry>& entry, const os::FileId& id,
+                              const std::function<Status()>& rename) {
+  const std::scoped_lock lock(entry->mutex);
+  if (entry->store->removed()) return removed_failure(entry->store->path());
+  auto before = entry->store->file_info();
+  if (!before) return before.status();
+  const auto enter = [&] {
+    const std::scoped_lock entering(mutex_);
+    entries_[{id, false}] = entry;
+  };
+  const bool first = entry->store->options().protocol.enter_before_rename;
+  if (first) enter();
+  Status status = rename();
+  auto now = entry->store->file_info();
+  const bool renamed = now && now->id == id;
+  if (renamed && !first) enter();
+  const std::scoped_lock leaving(mutex_);
+  entries_.erase({renamed ? before->id : id, false});
+  return status;
+}
+
+Result<Registry::Handle> Registry::open_alone(std::shared_ptr<Registry> registry,
+                                              const std::string& path, const OpenRequest& request) {
+  auto handle = registry->open(path, request);
+  if (handle) handle->registry_ = std::move(registry);
+  return handle;
 }
 
 Result<Registry::Handle> Registry::open(const std::string& path, const OpenRequest& request) {
@@ -154,6 +144,7 @@ Result<bool> Registry::try_remove(const std::string& path) {
   }
   info = locked_file->info();  // only now does no other removal take its other names
   if (!info) return info.status();
+  (void)Compaction::remove_leftover(files_, path);
   if (Status status = files_.remove(path); !status) return status;
   // Under another name it goes on.
   if (info->links == 1) {
@@ -228,7 +219,8 @@ Result<std::optional<Registry::Handle>> Registry::open_entry(std::unique_ptr<os:
                             : open_store(*entry, std::move(file), path, id, request);
   if (!ready) return ready.status();
   if (!*ready) return std::optional<Handle>();
-  if (Status status = check_request(*entry->store, request); !status) {
+  if (Status status = check_request(entry->store->path(), entry->store->schema(), request);
+      !status) {
     if (entry->handles == 0) entry->store.reset();
     return status;
   }
@@ -264,13 +256,14 @@ Result<bool> Registry::lock_file(os::File& file, const std::string& path, const 
                                  const Protocol& protocol) {
   auto locked = file.try_lock();
   if (!locked) return locked.status();
+  auto now = files_.stat(path);
+  const bool moved = !now || now->id != id;
+  if (!*locked && moved) return false;  // a compaction's old file, which somebody still reads
   if (!*locked) {
     return Status(Code::locked, text(path,
                                      " is open for writing in another process; close it "
                                      "there, or open it here with readOnly: true"));
   }
-  auto now = files_.stat(path);
-  const bool moved = !now || now->id != id;
   return !moved || !protocol.stat_after_lock;
 }
 
@@ -281,6 +274,7 @@ Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
   if (!request.read_only) {
     auto locked = lock_file(*file, path, id, request.protocol);
     if (!locked || !*locked) return locked;
+    if (Status status = Compaction::remove_leftover(files_, path); !status) return status;
   }
   auto store = Store::open(std::move(file), {request.read_only, request.access, request.protocol});
   if (!store) {
@@ -350,7 +344,7 @@ std::shared_ptr<Registry::Entry> Registry::entry_for(const Key& key) {
   std::weak_ptr<Entry>& slot = entries_[key];
   std::shared_ptr<Entry> entry = slot.lock();
   if (!entry) {
-    entry = std::make_shared<Entry>();
+    entry = std::make_shared<Entry>(*this);
     slot = entry;
   }
   return entry;

@@ -13,27 +13,12 @@
 #include <utility>
 
 #include "base/status.h"
+#include "engine/open_request.h"
 #include "engine/store.h"
 #include "os/file_system.h"
 #include "os/process.h"
 
 namespace jvdb::engine {
-
-// What the caller wants the file to be; what it leaves open is taken from the file, or, where the
-// file is created, from a default.
-struct OpenRequest {
-  bool create = true;  // where there is no file yet
-  bool read_only = false;
-  std::optional<std::uint32_t> dimension;  // needed to create
-  std::optional<format::Metric> metric;
-  std::optional<format::IdType> id_type;
-  std::optional<bool> has_codes;
-  std::optional<bool> allow_non_finite;
-  std::uint32_t initial_capacity = 1000;
-  os::Links links = os::Links::follow;
-  os::Advice access = os::Advice::normal;  // of the first handle to a file
-  Protocol protocol;
-};
 
 class Registry {
   struct Entry;
@@ -53,11 +38,14 @@ class Registry {
     // Ends this share. The failure of the flush; the share is given up all the same. Not `orderly`:
     // without flushing, as if the process had ended.
     Status close(bool orderly = true);
+    // As Store::compact().
+    Result<CompactReport> compact(Job& job) const;
 
    private:
     friend class Registry;
     Handle(std::shared_ptr<Entry> entry, bool writes, os::Links links) noexcept
         : entry_(std::move(entry)), writes_(writes), links_(links) {}
+    std::shared_ptr<void> registry_;  // where it is the handle's own; goes last
     std::shared_ptr<Entry> entry_;
     bool writes_ = false;
     os::Links links_ = os::Links::follow;  // where it looks for the file again
@@ -78,6 +66,10 @@ class Registry {
   // A link is not followed.
   Status remove(const std::string& path);
 
+  // A store of a registry that nobody else knows, which lives as long as it is open.
+  static Result<Handle> open_alone(std::shared_ptr<Registry> registry, const std::string& path,
+                                   const OpenRequest& request);
+
   // Flushes all that is open for writing; the first failure.
   Status flush_all();
 
@@ -92,6 +84,8 @@ class Registry {
   using Key = std::pair<os::FileId, bool>;
 
   struct Entry {
+    explicit Entry(Registry& owner) noexcept : registry(owner) {}
+    Registry& registry;
     const std::uint32_t process = os::process_generation();
     std::mutex mutex;
     std::unique_ptr<Store> store;  // null while nobody has it open
@@ -108,6 +102,9 @@ class Registry {
   LockedEntry locked_entry(const os::FileId& id, bool read_only);
   Result<bool> lock_file(os::File& file, const std::string& path, const os::FileId& id,
                          const Protocol& protocol);
+  Result<CompactReport> compact(const std::shared_ptr<Entry>& entry, Job& job);
+  Status rename_entry(const std::shared_ptr<Entry>& entry, const os::FileId& id,
+                      const std::function<Status()>& rename);
   Result<bool> try_remove(const std::string& path);
   Result<bool> bring_up_to_date(const std::shared_ptr<Entry>& entry);
   Result<bool> open_store(Entry& entry, std::unique_ptr<os::File> file, const std::string& path,

@@ -80,6 +80,14 @@ std::optional<std::uint32_t> Snapshot::next(std::uint32_t from) const noexcept {
   return std::nullopt;
 }
 
+std::uint64_t Snapshot::time_at(std::uint64_t lsn) const noexcept {
+  if (lsn == history_floor_.lsn) return history_floor_.time_us;
+  std::size_t index = extents_.size() - 1;
+  while (extents_[index]->base_lsn() > lsn) --index;
+  const Extent& extent = *extents_[index];
+  return extent.record(static_cast<std::uint32_t>(lsn - extent.base_lsn())).timestamp_us;
+}
+
 bool Snapshot::id_less(std::uint32_t a, std::uint32_t b) const {
   if (numbers_) {
     const Place first = place_of(a);

@@ -1,8 +1,9 @@
 // One state of a store, unchanged by whatever is written after it was taken.
-// Threads: const calls from any thread at once. It must be gone before its store is.
+// Threads: const calls from any thread at once.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -15,7 +16,15 @@
 
 namespace jvdb::engine {
 
-// A stored vector. What it points to stays as it is until the store is closed.
+// What a compaction left of the history: `records` live puts, then everything above `lsn`.
+struct HistoryFloor {
+  std::uint64_t lsn = 0;
+  std::uint64_t records = 0;
+  std::uint64_t time_us = 0;  // of the operation at `lsn`
+};
+
+// A stored vector. What it points to stays as it is for as long as the Snapshot or Reader that it
+// was read through.
 struct Entry {
   Id id;
   const float* vector = nullptr;
@@ -29,14 +38,20 @@ Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned pa
 
 class Snapshot final : public search::Collection {
  public:
-  Snapshot(const Catalog& catalog, const Checker& checker)
-      : checker_(checker),
+  // `keep` keeps what the others refer to.
+  Snapshot(const Catalog& catalog, const Checker& checker, const HistoryFloor& floor,
+           std::shared_ptr<const void> keep)
+      : keep_(std::move(keep)),
+        checker_(checker),
+        history_floor_(floor),
         numbers_(catalog.has_numbers()),
         point_(catalog.point()),
         extents_(catalog.extents()) {}
-  // As of lookups, for slots that were found by them.
-  Snapshot(const Catalog& catalog, const Checker& checker, const Catalog::Lookups& lookups)
+  // As of lookups, for slots that were found by them; its file outlives it.
+  Snapshot(const Catalog& catalog, const Checker& checker, const HistoryFloor& floor,
+           const Catalog::Lookups& lookups)
       : checker_(checker),
+        history_floor_(floor),
         numbers_(catalog.has_numbers()),
         point_(lookups.point()),
         extents_(lookups.extents()) {}
@@ -44,12 +59,21 @@ class Snapshot final : public search::Collection {
   const Point& point() const noexcept { return point_; }
   const std::vector<Extent*>& extents() const noexcept { return extents_; }
   const Checker& checker() const noexcept { return checker_; }
+  const HistoryFloor& history_floor() const noexcept { return history_floor_; }
+  // When the operation at an LSN happened that lies between the floor and the snapshot's last, in
+  // microseconds since 1970; 0 at LSN 0.
+  std::uint64_t time_at(std::uint64_t lsn) const noexcept;
 
   // The first slot from `from` on that belongs to the snapshot. In this order, ids come by their
   // last write.
   std::optional<std::uint32_t> next(std::uint32_t from) const noexcept;
   Result<Entry> entry(std::uint32_t slot, unsigned parts) const {
     return read_entry(place_of(slot), checker_, parts);
+  }
+
+  Place place_of(std::uint32_t slot) const noexcept {
+    Extent* extent = extents_[run_of(slot)];
+    return {extent, slot - extent->first_slot()};
   }
 
   // What kept id_less() from comparing two ids, if anything did.
@@ -72,12 +96,10 @@ class Snapshot final : public search::Collection {
  private:
   std::uint32_t count(std::size_t run) const noexcept;
   std::size_t run_of(std::uint32_t slot) const noexcept;
-  Place place_of(std::uint32_t slot) const noexcept {
-    Extent* extent = extents_[run_of(slot)];
-    return {extent, slot - extent->first_slot()};
-  }
 
+  const std::shared_ptr<const void> keep_;
   const Checker& checker_;
+  const HistoryFloor history_floor_;
   const bool numbers_;  // are the ids
   const Point point_;
   const std::vector<Extent*> extents_;

@@ -1,26 +1,13 @@
 #include "engine/store.h"
 
-#include <algorithm>
-#include <cmath>
+#include <chrono>
+#include <thread>
 
 #include "base/guarded.h"
 #include "base/text.h"
-#include "search/flat.h"
-#include "simd/kernels.h"
+#include "engine/clock.h"
 
 namespace jvdb::engine {
-namespace {
-
-constexpr char kDamageAdvice[] = "; restore a backup, or salvage what is whole from a copy";
-
-// How many ids the table must hold at least, never more than the file has room for.
-std::size_t expected_ids(const format::ParsedFile& parsed) {
-  std::uint64_t slots = 0;
-  for (const format::ParsedExtent& extent : parsed.extents) slots += extent.geometry.counts.slots;
-  return std::min(parsed.superblock.live_count, slots);
-}
-
-}  // namespace
 
 Status read_only_failure(const std::string& path) {
   return {Code::read_only,
@@ -31,263 +18,103 @@ Status removed_failure(const std::string& path) {
   return {Code::not_found, text(path, " was deleted; create it again to use it")};
 }
 
-Status forked_failure(const std::string& path) noexcept {
-  return guarded([&]() -> Status {
-    return {Code::forked,
-            text(path,
-                 " was opened by the parent of this process, which forked without exec: "
-                 "start a new program to use it, for this one shares the parent's lock")};
-  });
-}
+Store::Store(FilePtr file, const OpenOptions& options)
+    : schema_(file->schema()),
+      path_(file->path()),
+      options_(options),
+      current_(new FilePtr(std::move(file))) {}
 
-Store::Store(std::unique_ptr<os::File> file, const OpenOptions& options,
-             const format::ParsedFile& parsed)
-    : file_(std::move(file)),
-      schema_(parsed.schema),
-      access_(options.access),
-      history_floor_{parsed.superblock.history_floor_lsn, parsed.superblock.floor_records},
-      checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
-      catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)),
-      journal_(*file_, options.protocol, parsed, catalog_, checker_) {}
+Store::~Store() {
+  delete current_.load();
+}
 
 Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<os::File> file,
                                            const OpenOptions& options) {
   return guarded([&]() -> Result<std::unique_ptr<Store>> {
-    if (auto level = simd::choose(); !level) return level.status();
-    format::ParseOptions parsing{options.protocol.epoch_in_extent_header, std::nullopt};
-    if (options.read_only) parsing.followed_from = 0;
-    auto parsed = format::parse_file(*file, parsing);
-    if (!parsed) return parsed.status();
-    std::unique_ptr<Store> store(new Store(std::move(file), options, *parsed));
-    Status status = store->recover(options, *parsed);
-    if (!status) return status;
-    return store;
+    auto opened = OpenFile::open(std::move(file), options);
+    if (!opened) return opened.status();
+    return std::unique_ptr<Store>(new Store(std::move(*opened), options));
   });
 }
 
-Status Store::recover(const OpenOptions& options, const format::ParsedFile& parsed) {
-  auto recovered = engine::recover({*file_, options.protocol, parsed, options.access, catalog_});
-  if (!recovered) return recovered.status();
-  recovery_ = recovered->report;
-  if (options.read_only) {
-    auto follower = Follower::begin(*file_, options.protocol, parsed, options.access, catalog_,
-                                    checker_, recovered->end);
-    if (follower) follower_ = std::move(*follower);
-    return follower.status();
-  }
-  if (options.protocol.distrust_unsynced) {  // until the first sync
-    checker_.distrust(recovered->end.first_unsynced_slot, parsed.superblock.epoch,
-                      parsed.superblock.durable_lsn);
-  }
-  const WritePosition end{recovered->end.lsn, recovered->end.timestamp_us, 0, recovered->end.fill};
-  writer_ = std::make_unique<Writer>(*file_, options.protocol, parsed, options.access, catalog_,
-                                     checker_, journal_, end);
-  return {};
-}
-
-std::uint64_t Store::capacity() const {
-  std::uint64_t slots = 0;
-  for (const Extent* extent : catalog_.extents()) slots += extent->geometry().counts.slots;
-  return slots;
-}
-
-Result<Stats> Store::stats() const {
-  return here([&]() -> Result<Stats> {
-    auto info = file_->info();
-    if (!info) return info.status();
-    const Tail tail = catalog_.tail();
-    Stats out;
-    out.live = tail.live;
-    out.dead = tail.dead;
-    out.capacity = capacity();
-    out.extents = tail.extent_count;
-    out.file_bytes = info->size;
-    out.allocated_bytes = info->allocated;
-    out.memory_bytes = catalog_.memory_bytes();
-    out.last_lsn = tail.lsn;
-    out.durable_lsn = durable_lsn();
-    out.durable_time_us = follower_ ? follower_->durable_time_us() : journal_.durable_time_us();
-    out.flushes = journal_.flush_count();
-    out.recovery = recovery_;
-    return out;
-  });
+Store::FilePtr Store::file() const {
+  const ReaderGate::Pass pass = gate_.enter();
+  return *current_.load(std::memory_order_seq_cst);
 }
 
 Result<Appended> Store::append(const Mutations& mutations) {
-  if (follower_) return read_only_failure(path());
-  return here([&] { return writer_->append(mutations); });
+  if (read_only()) return read_only_failure(path());
+  // Of fork(): another thread of the parent may hold the mutex.
+  if (os::process_generation() != process_) return forked_failure(path());
+  const std::scoped_lock lock(append_mutex_);
+  return (*current_.load())->append(mutations);
 }
 
-Result<bool> Store::has(const Id& id) const {
-  return here([&]() -> Result<bool> {
-    const auto place = catalog_.find(id);
-    if (!place) return place.status();
-    return place->has_value();
-  });
+Result<Stats> Store::stats() const {
+  return file()->stats();
 }
 
-Result<const float*> Store::vector(const Id& id) const {
-  return here([&]() -> Result<const float*> {
-    const auto place = catalog_.find(id);
-    if (!place) return place.status();
-    if (!*place) return nullptr;
-    const auto [extent, slot] = **place;
-    if (Status status = checker_.check(*extent, slot, Checker::vector); !status) return status;
-    return extent->vector(slot);
-  });
-}
-
-Result<View> Store::view(const Id& id) const {
-  return here([&]() -> Result<View> {
-    const auto place = catalog_.find(id);
-    if (!place) return place.status();
-    if (!*place) return View{};
-    const auto [extent, slot] = **place;
-    if (Status status = checker_.check(*extent, slot, Checker::vector); !status) return status;
-    // What may still be lost or rewritten is copied: a view could not tell.
-    if (checker_.distrusted(*extent, slot)) return View{nullptr, extent->vector(slot)};
-    const std::uint32_t used = catalog_.point().slot_end - extent->first_slot();
-    return View{extent->view(*file_, slot, used), extent->vector(slot)};
-  });
-}
-
-Result<std::optional<Entry>> Store::get(const Id& id, unsigned parts) const {
-  return here([&]() -> Result<std::optional<Entry>> {
-    auto place = catalog_.find(id);
-    if (!place) return place.status();
-    if (!*place) return std::optional<Entry>();
-    auto entry = read_entry(**place, checker_, parts);
-    if (!entry) return entry.status();
-    return std::optional(*entry);
-  });
-}
-
-std::unique_ptr<Snapshot> Store::snapshot() const {
-  return std::make_unique<Snapshot>(catalog_, checker_);
-}
-
-Status Store::check_queries(std::span<const float> queries) const {
-  if (queries.empty() || queries.size() % schema_.dimension != 0) {
-    return {Code::dimension_mismatch,
-            text("the query has ", queries.size(), " values, vectors of this store have ",
-                 schema_.dimension)};
-  }
-  const auto bad =
-      std::find_if(queries.begin(), queries.end(), [](float x) { return !std::isfinite(x); });
-  if (bad == queries.end()) return {};
-  const auto at = static_cast<std::size_t>(bad - queries.begin());
-  const std::string which =
-      queries.size() == schema_.dimension ? "the query" : text("query ", at / schema_.dimension);
-  return {Code::invalid_vector, text("component ", at % schema_.dimension, " of ", which,
-                                     " is not a finite float32 number")};
-}
-
-Result<Hit> Store::hit(const Snapshot& snapshot, const search::Candidate& candidate,
-                       const SearchOptions& options) const {
-  const bool text_id = schema_.id_type == format::IdType::string;
-  const unsigned parts =
-      (options.metadata || text_id ? Checker::heap : 0U) | (options.vectors ? Checker::vector : 0U);
-  auto entry = snapshot.entry(candidate.slot, parts);
-  if (!entry) return entry.status();
-  Hit out;
-  out.id_number = entry->id.number;
-  out.id_text = entry->id.text;
-  out.score = candidate.score;
-  out.distance = search::distance_of(schema_.metric, candidate.score);
-  if (options.metadata) out.metadata = entry->metadata;
-  if (options.vectors) out.vector.assign(entry->vector, entry->vector + schema_.dimension);
-  return out;
-}
-
-Result<search::SlotSet> Store::slots_of(const Catalog::Lookups& lookups,
-                                        const std::vector<Id>& ids) {
-  std::vector<std::uint32_t> slots;
-  for (const Id& id : ids) {
-    const auto place = lookups.find(id);
-    if (!place) return place.status();
-    if (*place) slots.push_back((*place)->number());
-  }
-  return search::SlotSet(std::move(slots));
-}
-
-Result<std::vector<Hit>> Store::page(const Snapshot& snapshot,
-                                     std::span<const search::Candidate> found,
-                                     const SearchOptions& options) const {
-  std::vector<Hit> hits;
-  found = found.subspan(std::min(options.offset, found.size()));
-  hits.reserve(found.size());
-  for (const search::Candidate& candidate : found) {
-    auto one = hit(snapshot, candidate, options);
-    if (!one) return one.status();
-    hits.push_back(std::move(*one));
-  }
-  return hits;
-}
-
-Result<std::vector<std::vector<Hit>>> Store::search(std::span<const float> queries,
-                                                    const SearchOptions& options,
-                                                    const std::atomic<bool>& cancelled) const {
-  return here([&]() -> Result<std::vector<std::vector<Hit>>> {
-    if (Status status = check_queries(queries); !status) return status;
-    std::vector<std::vector<Hit>> out(queries.size() / schema_.dimension);
-    if (options.top_k == 0) return out;
-    search::Request request;
-    request.queries = queries;
-    request.dimension = schema_.dimension;
-    request.metric = schema_.metric;
-    request.min_score = options.min_score;
-    request.max_distance = options.max_distance;
-    request.threads = options.threads == 0 ? search::Pool::parallelism() : options.threads;
-    std::optional<Catalog::Lookups> lookups(std::in_place, catalog_);
-    if (options.only) {
-      auto slots = slots_of(*lookups, *options.only);
-      if (!slots) return slots.status();
-      request.only = std::move(*slots);
+Result<CompactReport> Store::compact(os::FileSystem& files, const Renaming& renaming, Job& job) {
+  if (read_only()) return read_only_failure(path());
+  if (os::process_generation() != process_) return forked_failure(path());
+  return guarded([&]() -> Result<CompactReport> {
+    const std::unique_lock only(compact_mutex_, std::try_to_lock);
+    if (!only) {
+      return Status(Code::conflict, text(path(), " is being compacted already; wait for that"));
     }
-    auto except = slots_of(*lookups, options.except);
-    if (!except) return except.status();
-    request.except = std::move(*except);
-    const Snapshot snapshot(catalog_, checker_, *lookups);
-    lookups.reset();  // the writer may free what it replaced
-    // No more than there can be: the sum may not overflow.
-    const std::size_t most = snapshot.point().slot_end;
-    request.top_k =
-        std::max<std::size_t>(std::min(options.top_k, most) + std::min(options.offset, most), 1);
-
-    auto found = search::flat_search(snapshot, request, *pool_, cancelled);
-    if (!found) return found.status();
-    if (Status status = snapshot.failure(); !status) return status;
-    for (std::size_t query = 0; query < out.size(); ++query) {
-      auto hits = page(snapshot, (*found)[query], options);
-      if (!hits) return hits.status();
-      out[query] = std::move(*hits);
+    const std::uint64_t began = now_us();
+    CompactReport report;
+    {
+      const FilePtr old = file();
+      auto before = old->stats();
+      if (!before) return before.status();
+      report.live = before->live;
+      report.bytes_before = report.bytes_after = before->allocated_bytes;
+      if (before->dead == 0) return report;
+      report.dead = before->dead;
+      Compaction compaction(files, old, options_, job);
+      if (Status status = compact_file(compaction, renaming); !status) return status;
     }
-    return out;
+    auto after = file()->stats();
+    if (!after) return after.status();
+    report.compacted = true;
+    job.total = job.done.load();  // it was an estimate
+    report.bytes_after = after->allocated_bytes;
+    report.duration_us = now_us() - began;
+    return report;
   });
 }
 
-Result<Follower::Outcome> Store::refresh() {
-  if (!follower_) return Follower::Outcome::unchanged;
-  return here([&] { return follower_->refresh(); });
+Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
+  constexpr int rounds = 8;  // a writer may be faster than the disk
+  constexpr std::uint64_t few = 256;
+  Status status = compaction.begin(path());
+  for (int round = 0; status && round < rounds; ++round) {
+    auto caught = compaction.catch_up();
+    status = caught ? compaction.sync() : caught.status();
+    if (caught && *caught <= few) break;
+  }
+  if (!status) return status;
+  {
+    std::unique_lock appending(append_mutex_, std::defer_lock);
+    if (options_.protocol.catch_up_alone) appending.lock();
+    status = compaction.finish();
+    if (!status) return status;
+    status = renaming(compaction.file_id(), [&] {
+      Status renamed = compaction.rename();
+      if (compaction.renamed()) install(compaction.file());
+      return renamed;
+    });
+  }
+  return status;
 }
 
-Status Store::flush() {
-  if (follower_ || removed()) return {};
-  return here([&] { return journal_.flush(); });
-}
-
-Status Store::commit(std::uint64_t lsn) {
-  if (follower_) return {};
-  return here([&] { return journal_.commit(lsn); });
-}
-
-Status Store::close() {
-  if (follower_ || removed()) return {};
-  return here([&] {
-    Status status = journal_.close();
-    if (status && journal_.epoch() != 0) writer_->release_unused();
-    return status;
-  });
+// Whoever reads goes on with what it has; from here on everything else meets the new file.
+void Store::install(FilePtr next) {
+  const FilePtr* const old = current_.exchange(new FilePtr(std::move(next)));
+  gate_.begin_grace();
+  while (!gate_.grace_over()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  delete old;
 }
 
 }  // namespace jvdb::engine

@@ -58,7 +58,6 @@ class Writer::NewSpace {
 };
 
 Result<Appended> Writer::append(const Mutations& mutations) {
-  const std::scoped_lock lock(mutex_);
   auto result = append_locked(mutations);
   plan_.clear();
   return result;

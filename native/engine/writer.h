@@ -1,10 +1,9 @@
 // Appends groups of mutations to the journal: all of a group or nothing (rules 1, 3, 4 and 10).
-// Threads: append() from any thread, one at a time under one mutex; readers go on meanwhile.
+// Threads: one call at a time; readers go on meanwhile.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/status.h"
@@ -60,7 +59,6 @@ class Writer {
   Catalog& catalog_;
   Journal& journal_;
 
-  std::mutex mutex_;  // all below
   WritePosition end_;
   Plan plan_;
   PayloadWriter payload_;

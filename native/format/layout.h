@@ -18,7 +18,8 @@ enum class Operation : std::uint32_t { put = 1, remove = 2 };
 inline constexpr std::uint32_t kMagic = 0x4A564442;        // "JVDB" read as a number
 inline constexpr std::uint32_t kExtentMagic = 0x4A564558;  // "JVEX"
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::uint32_t kKnownIncompatFeatures = 0;
+// An increment of a backup: no database, but what follows one.
+inline constexpr std::uint32_t kIncrementFeature = 1;
 
 inline constexpr std::uint32_t kMaxDimension = 65536;
 inline constexpr std::uint64_t kMaxLsn = (std::uint64_t{1} << 53) - 1;  // safe in JavaScript
@@ -118,7 +119,9 @@ struct Superblock {
   std::uint64_t floor_records;
   std::uint64_t durable_time_us;
   std::uint8_t clean;
-  std::array<std::uint8_t, 51> zeros;
+  std::array<std::uint8_t, 7> zeros;
+  std::uint64_t history_floor_time_us;  // of the operation at the floor
+  std::array<std::uint8_t, 36> more_zeros;
   std::uint32_t crc;
 };
 static_assert(sizeof(Superblock) == 128);
@@ -133,6 +136,7 @@ static_assert(offsetof(Superblock, history_floor_lsn) == 48);
 static_assert(offsetof(Superblock, floor_records) == 56);
 static_assert(offsetof(Superblock, durable_time_us) == 64);
 static_assert(offsetof(Superblock, clean) == 72);
+static_assert(offsetof(Superblock, history_floor_time_us) == 80);
 static_assert(offsetof(Superblock, crc) == 124);
 
 struct ExtentColumn {

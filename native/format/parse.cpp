@@ -58,13 +58,26 @@ Status read_head(const os::File& file, ParsedFile& out) {
   return corrupt(file, "neither its header nor the copy of it matches its checksum");
 }
 
-Status read_schema(const os::File& file, ParsedFile& out) {
+Status check_features(const os::File& file, std::uint32_t features, bool increment) {
+  if (features == (increment ? kIncrementFeature : 0U)) return {};
+  if (features == kIncrementFeature) {
+    return {Code::invalid_argument,
+            text(file.path(),
+                 " is an increment of a backup, no database; restore it with the "
+                 "full backup that it follows")};
+  }
+  if (features == 0) {
+    return {Code::invalid_argument, text(file.path(), " is a database, no increment of a backup")};
+  }
+  return {Code::version, text(file.path(), " uses features (bits ", features,
+                              ") that this release doesn't know; open it with a newer one")};
+}
+
+Status read_schema(const os::File& file, const ParseOptions& options, ParsedFile& out) {
   const FileHeader& header = out.head.header;
   const Identity& identity = out.head.identity;
-  if ((header.feature_incompat & ~kKnownIncompatFeatures) != 0) {
-    return {Code::version, text(file.path(), " uses features (bits ", header.feature_incompat,
-                                ") that this release doesn't know; open it with a newer one")};
-  }
+  Status known_features = check_features(file, header.feature_incompat, options.increment);
+  if (!known_features) return known_features;
   Schema& schema = out.schema;
   schema.dimension = header.dimension;
   schema.metric = static_cast<Metric>(identity.metric);
@@ -112,7 +125,8 @@ Status take_superblock(const os::File& file, const ParseOptions& options, Parsed
   const bool sound = block.generation <= kMaxGeneration && block.durable_lsn <= kMaxLsn &&
                      block.epoch != 0 && block.epoch_start_lsn <= block.durable_lsn + 1 &&
                      block.history_floor_lsn <= block.durable_lsn &&
-                     block.floor_records <= block.history_floor_lsn && block.extent_count >= 1 &&
+                     block.floor_records <= block.history_floor_lsn &&
+                     block.history_floor_time_us <= kMaxTimestampUs && block.extent_count >= 1 &&
                      block.extent_count <= out.file_size / kExtentAlignment;
   if (!sound) return corrupt(file, "its superblock contradicts itself or the file's size");
   return {};
@@ -198,7 +212,7 @@ Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options)
   ParsedFile out{};
   out.file_size = info->size;
   if (Status status = read_head(file, out); !status) return status;
-  if (Status status = read_schema(file, out); !status) return status;
+  if (Status status = read_schema(file, options, out); !status) return status;
   if (Status status = take_superblock(file, options, out); !status) return status;
   if (Status status = read_extents(file, out, options.check_extent_epoch); !status) return status;
   if (Status status = check_first_places(file, out); !status) return status;

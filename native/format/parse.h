@@ -41,6 +41,8 @@ struct ParseOptions {
   // A follower's: the superblocks may be being written. Where none is whole, or none has at least
   // this generation, they are read again for 100 ms.
   std::optional<std::uint64_t> followed_from;
+  // Whether the file is an increment of a backup, instead of a database.
+  bool increment = false;
 };
 
 // Code::corrupt, version, or the failure to read.

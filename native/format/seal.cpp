@@ -27,7 +27,8 @@ std::uint32_t crc_of(const Record& record) noexcept {
 }
 
 Head make_head(const Schema& schema, const ExtentGeometry& first, const Uuid& uuid,
-               std::uint64_t created_us, std::uint64_t id_hash_seed) noexcept {
+               std::uint64_t created_us, std::uint64_t id_hash_seed,
+               std::uint32_t feature_incompat) noexcept {
   Head head{};
   head.header.magic = kMagic;
   head.header.version = kVersion;
@@ -35,6 +36,7 @@ Head make_head(const Schema& schema, const ExtentGeometry& first, const Uuid& uu
   head.header.index_offset = first.records_offset();
   head.header.data_offset = first.vectors_offset;
   head.header.uuid = uuid;
+  head.header.feature_incompat = feature_incompat;
   Identity& identity = head.identity;
   identity.metric = static_cast<std::uint32_t>(schema.metric);
   identity.id_type = static_cast<std::uint32_t>(schema.id_type);

@@ -16,7 +16,8 @@ std::uint32_t crc_of(const ExtentHeader& header) noexcept;
 std::uint32_t crc_of(const Record& record) noexcept;
 
 Head make_head(const Schema& schema, const ExtentGeometry& first, const Uuid& uuid,
-               std::uint64_t created_us, std::uint64_t id_hash_seed) noexcept;
+               std::uint64_t created_us, std::uint64_t id_hash_seed,
+               std::uint32_t feature_incompat = 0) noexcept;
 
 ExtentHeader make_extent_header(const ExtentGeometry& geometry, const Schema& schema,
                                 const Uuid& uuid, std::uint32_t seq, std::uint64_t base_lsn,

@@ -69,12 +69,13 @@ class Mapping {
 class File {
  public:
   virtual ~File() = default;  // closes, and gives the lock back
-  File() = default;
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
   // The path it was opened by, for messages.
-  virtual const std::string& path() const noexcept = 0;
+  const std::string& path() const noexcept { return path_; }
+  // Where it will be found from now on; before other threads know the object.
+  void set_path(std::string path) noexcept { path_ = std::move(path); }
   virtual Result<FileInfo> info() const = 0;
 
   // All of `size` bytes or a failure; the file's end inside the range is Code::corrupt.
@@ -86,6 +87,13 @@ class File {
     const Slice slice{data, size};
     return write(offset, std::span(&slice, 1));
   }
+
+  // The bytes of another file, moved or shared by the file system itself where it can do that.
+  // After a failure any part of them may have been written.
+  virtual Status copy(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+                      std::uint64_t size);
+  // Lets those use it who may use another file, as far as the system allows that.
+  virtual void share_like(const File&) noexcept {}
 
   virtual Status resize(std::uint64_t size) = 0;
   // Takes disk blocks for a range that holds nothing that matters, growing the file where needed:
@@ -107,6 +115,12 @@ class File {
 
   // Takes the writer's lock, which other processes respect: false where another holds it.
   virtual Result<bool> try_lock() = 0;
+
+ protected:
+  explicit File(std::string path) noexcept : path_(std::move(path)) {}
+
+ private:
+  std::string path_;
 };
 
 }  // namespace jvdb::os

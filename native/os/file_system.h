@@ -36,6 +36,10 @@ class FileSystem {
   virtual Result<FileInfo> stat(const std::string& path) = 0;
   // Gives `from` the name `to` in one step, never replacing another file: Code::exists.
   virtual Status rename_new(const std::string& from, const std::string& to) = 0;
+  // Gives `from` the name `to` in one step, in the place of the file that has it.
+  virtual Status replace(const std::string& from, const std::string& to) = 0;
+  // The path of the file itself, where `path` leads to it by symbolic links.
+  virtual Result<std::string> resolve(const std::string& path) { return path; }
   virtual Status remove(const std::string& path) = 0;
   // Makes the names in the directory that holds `path` durable.
   virtual Status sync_directory(const std::string& path) = 0;

@@ -22,7 +22,7 @@ struct Told {
 
 Result<std::vector<Told>> try_told(const Store& store, std::uint64_t since) {
   const auto snapshot = store.snapshot();
-  auto changes = Changes::since(*snapshot, store.history_floor(), since);
+  auto changes = Changes::since(*snapshot, since);
   if (!changes) return changes.status();
   std::vector<Told> out;
   for (Change change;;) {
@@ -118,7 +118,7 @@ const Test kSnapshot("changes_test", "what is written meanwhile is not told", []
   const auto store = disk.open();
   disk.put(*store, 1, 1);
   const auto snapshot = store->snapshot();
-  auto changes = take(Changes::since(*snapshot, store->history_floor(), 0));
+  auto changes = take(Changes::since(*snapshot, 0));
   disk.put(*store, 1, 2);
   Change change;
   expect(take(changes.next(change)));

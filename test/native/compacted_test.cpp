@@ -124,7 +124,7 @@ const Test kReads(
 
 std::vector<std::uint64_t> lsns_since(const engine::Store& store, std::uint64_t since) {
   const auto snapshot = store.snapshot();
-  auto changes = take(engine::Changes::since(*snapshot, store.history_floor(), since));
+  auto changes = take(engine::Changes::since(*snapshot, since));
   std::vector<std::uint64_t> out;
   for (engine::Change change; take(changes.next(change));) out.push_back(change.lsn);
   return out;
@@ -141,7 +141,7 @@ const Test kChanges("compacted_test", "changes: all that is left, or what follow
   expect(lsns_since(*store, 51) == std::vector<std::uint64_t>{52});
   const auto snapshot = store->snapshot();
   for (const std::uint64_t since : {1U, 10U, 49U}) {
-    const auto changes = engine::Changes::since(*snapshot, store->history_floor(), since);
+    const auto changes = engine::Changes::since(*snapshot, since);
     expect_code(changes.status(), Code::not_found);
   }
 });

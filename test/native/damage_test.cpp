@@ -77,14 +77,14 @@ class Inspection {
     for (std::uint64_t id = 1; id <= kIds; ++id) {
       const Item& item = state_.by_id[id - 1];
       const engine::Id wanted = file_.id(id);
-      const auto has = store_.has(wanted);
+      const auto has = store_.read().has(wanted);
       if (texts && damaged(item, Checker::heap)) {
         expect_corrupt(has.status(), "has");
       } else {
         if (!has) wrong("has", has.status());
         if (*has != (item.lsn != 0)) fail("has says otherwise of id " + std::to_string(id));
       }
-      const auto found = store_.get(wanted, kAllParts);
+      const auto found = store_.read().get(wanted, kAllParts);
       if (damaged(item, kAllParts)) {
         expect_corrupt(found.status(), "get");
         continue;

@@ -140,6 +140,9 @@ class Shifting final : public os::FileSystem {
   Status rename_new(const std::string& from, const std::string& to) override {
     return files.rename_new(from, to);
   }
+  Status replace(const std::string& from, const std::string& to) override {
+    return files.replace(from, to);
+  }
   Status remove(const std::string& path) override { return files.remove(path); }
   Status sync_directory(const std::string& path) override { return files.sync_directory(path); }
 
@@ -174,7 +177,7 @@ const Test kReplaced("database_test", "the file that is removed is the one that 
       expect_ok(engine::create_file(disk.files, "new", schema_of(4), 4));
       writer = take(disk.open("new", os::Access::read_write));
       expect(take(writer->try_lock()));
-      disk.files.replace(kPath, "new");
+      expect_ok(disk.files.replace("new", kPath));
     };
     expect_code(registry.remove(kPath), Code::locked);
     expect(writer != nullptr);
@@ -184,7 +187,7 @@ const Test kReplaced("database_test", "the file that is removed is the one that 
     writer = nullptr;
     disk.before_stat = [&] {
       expect_ok(engine::create_file(disk.files, "new", schema_of(4), 4));
-      disk.files.replace(kPath, "new");
+      expect_ok(disk.files.replace("new", kPath));
     };
     expect_code(registry.remove(kPath), Code::locked);
     disk.before_stat = nullptr;

@@ -81,7 +81,7 @@ class Twins {
       const auto stored = get(*store, {0, id}, where);
       expect(stored.has_value() == (found != expected.end()), std::string(id) + " there?", where);
       if (stored) expect(*stored == found->second, std::string(id) + " is the other", where);
-      expect_equal(take(store->has({0, id})), stored.has_value(), where);
+      expect_equal(take(store->read().has({0, id})), stored.has_value(), where);
     }
     expect(contents(*store, where) == expected, "all of them", where);
   }

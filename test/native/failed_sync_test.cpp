@@ -124,7 +124,7 @@ bool keeps_what_it_found(Disk& disk, const std::function<void(Store&)>& use) {
   disk.power_cut([](std::uint64_t, std::size_t) { return 0; });
   auto opened = try_open(disk.files, kPath, {false, {}, disk.protocol});
   if (!opened || (*opened)->last_lsn() < durable || durable < 2) return false;
-  const auto vector = (*opened)->vector({2, {}});
+  const auto vector = (*opened)->read().vector({2, {}});
   return vector && *vector != nullptr && Vector(*vector, *vector + kDimension) == vector_for(2);
 }
 
@@ -184,8 +184,8 @@ const Test kForgotten("failed_sync_test",
                           const auto store = disk.open();
                           expect(holds(*store, {{1, 1}, {2, 2}}));
                           disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
-                          expect_code(store->vector({2, {}}).status(), Code::io);
-                          expect(take(store->vector({1, {}})) != nullptr);
+                          expect_code(store->read().vector({2, {}}).status(), Code::io);
+                          expect(take(store->read().vector({1, {}})) != nullptr);
                           expect_code(store->flush(), Code::io);
                           expect_code(store->append(Group(disk.ids).put(3, vector_for(3))).status(),
                                       Code::io);
@@ -201,14 +201,15 @@ const Test kTrusted("failed_sync_test",
                         disk.put(*store, 1, 1);
                       }
                       const auto store = disk.open();
-                      expect(take(store->vector({1, {}})) != nullptr);
+                      expect(take(store->read().vector({1, {}})) != nullptr);
                       const std::byte was = disk.files.bytes(kPath)[kFirst.vectors_offset];
                       disk.files.damage(kPath, kFirst.vectors_offset, ~was);
-                      expect_code(store->vector({1, {}}).status(), Code::io);
+                      expect_code(store->read().vector({1, {}}).status(), Code::io);
                       disk.files.damage(kPath, kFirst.vectors_offset, was);
                       expect_ok(store->flush());
                       disk.files.damage(kPath, kFirst.vectors_offset, ~was);
-                      expect(take(store->vector({1, {}})) != nullptr);  // it was checked before
+                      expect(take(store->read().vector({1, {}})) !=
+                             nullptr);  // it was checked before
                     });
 
 }  // namespace

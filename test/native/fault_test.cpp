@@ -29,9 +29,9 @@ class Kernel {
 
 class FaultyFile final : public os::File {
  public:
-  explicit FaultyFile(std::unique_ptr<os::File> file) noexcept : file_(std::move(file)) {}
+  explicit FaultyFile(std::unique_ptr<os::File> file) noexcept
+      : File(file->path()), file_(std::move(file)) {}
 
-  const std::string& path() const noexcept override { return file_->path(); }
   Result<os::FileInfo> info() const override { return file_->info(); }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override {
     return told([&] { return file_->read(offset, to, size); });

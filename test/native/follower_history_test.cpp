@@ -41,7 +41,7 @@ struct Lost {
 bool shows_the_same(Store& reader, const Store& writer) {
   Ids ids(format::IdType::int64);
   for (std::uint64_t id = 1; id < 600; ++id) {
-    if (take(reader.has(ids(id))) != take(writer.has(ids(id)))) return false;
+    if (take(reader.read().has(ids(id))) != take(writer.read().has(ids(id)))) return false;
   }
   try {
     return contents(reader) == contents(writer);
@@ -126,7 +126,7 @@ const Test kOverwritten("follower_history_test", "rule 18: another database, cop
 bool reads_rightly(Store& reader, std::uint64_t lost) {
   Ids ids(format::IdType::int64);
   for (std::uint64_t id = 1; id < 2 + lost; ++id) {
-    const auto entry = reader.get(ids(id), engine::Checker::vector);
+    const auto entry = reader.read().get(ids(id), engine::Checker::vector);
     if (!entry) {
       if (entry.status().code() != Code::conflict) return false;
       continue;
@@ -168,12 +168,12 @@ const Test kDoubtKept("follower_history_test",
                         const auto reader = test::open(disk.files, kPath, {true, {}, {}});
                         disk.put(*writer, 3, 3);
                         expect(take(reader->refresh()) == Outcome::advanced);
-                        expect(take(reader->vector(disk.ids(2))) != nullptr);
+                        expect(take(reader->read().vector(disk.ids(2))) != nullptr);
                         disk.fail_flush(*writer);
                         disk.forget();
                         writer = disk.open();
                         disk.put(*writer, 102, 102);
-                        expect_code(reader->vector(disk.ids(2)).status(), Code::conflict);
+                        expect_code(reader->read().vector(disk.ids(2)).status(), Code::conflict);
                       });
 
 const Test kEpochAlone("follower_history_test",
@@ -202,7 +202,7 @@ const Test kDurable("follower_history_test", "what has become durable is checked
   expect(take(reader->refresh()) == Outcome::unchanged);
   expect_equal(reader->durable_lsn(), std::uint64_t{1});
   disk.files.damage(kPath, kFirst.vectors_offset, std::byte{1});
-  expect(take(reader->vector(disk.ids(1))) != nullptr);  // it was checked before
+  expect(take(reader->read().vector(disk.ids(1))) != nullptr);  // it was checked before
 });
 
 // A writer that starts while the next reader walks: what was walked over is written over.

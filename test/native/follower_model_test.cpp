@@ -117,7 +117,7 @@ class Model {
     expect(changes(*reader_, since) == changes(*writer_, since), where() + "some changes");
     for (std::uint64_t id = 0; id < kIdCount; ++id) {
       const auto there = get(*writer_, ids_(id));
-      const auto view = take(reader_->view(ids_(id)));
+      const auto view = take(reader_->read().view(ids_(id)));
       expect((view.vector != nullptr) == there.has_value(), where() + "a view");
       if (there) expect(Vector(view.vector, view.vector + kSmall) == there->vector, where());
     }
@@ -126,7 +126,7 @@ class Model {
   using Told = std::tuple<std::uint64_t, std::string, bool, bool, Vector>;
   static std::vector<Told> changes(const Store& store, std::uint64_t since) {
     const auto snapshot = store.snapshot();
-    auto all = take(engine::Changes::since(*snapshot, store.history_floor(), since));
+    auto all = take(engine::Changes::since(*snapshot, since));
     std::vector<Told> out;
     for (engine::Change one; take(all.next(one));) {
       const engine::Entry& entry = one.entry;

@@ -280,7 +280,7 @@ bool notices_another_file(const Protocol& rules) {
     const auto other = test::open(shared.disk.files, "other");
     shared.disk.put(*other, 7, 7);
   }
-  shared.disk.files.replace(kPath, "other");
+  expect_ok(shared.disk.files.replace("other", kPath));
   auto fresh = take(shared.here.refresh(kPath, shared.first, rules));
   expect(holds(*shared.first, {{1, 1}}) || holds(*shared.first, {}), "an old handle changed");
   if (!fresh || !holds(*fresh, {{7, 7}})) return false;
@@ -306,13 +306,13 @@ const Test kReplacedBesideWriter(
       expect(&*reader == &*writer);
       expect(!take(other.refresh(kPath, reader)));
       expect_ok(engine::create_file(shared.disk.files, "other", kSchema, 64));
-      shared.disk.files.replace("old", kPath);
-      shared.disk.files.replace(kPath, "other");
+      expect_ok(shared.disk.files.replace(kPath, "old"));
+      expect_ok(shared.disk.files.replace("other", kPath));
       const auto fresh = take(other.refresh(kPath, reader));
       expect(fresh && holds(*fresh, {}));
       expect(!take(other.refresh(kPath, writer)), "a writer left its file");
       // The engine is still found by whoever opens its file.
-      shared.disk.files.replace(kPath, "old");
+      expect_ok(shared.disk.files.replace("old", kPath));
       expect(&*take(other.open(kPath, writing)) == &*writer);
       expect(holds(*reader, {{1, 1}}));
     });
@@ -320,7 +320,7 @@ const Test kReplacedBesideWriter(
 const Test kReplacedBadly("follower_test", "a file of another kind in its place is refused", [] {
   Shared shared;
   expect_ok(engine::create_file(shared.disk.files, "other", schema_of(3), 64));
-  shared.disk.files.replace(kPath, "other");
+  expect_ok(shared.disk.files.replace("other", kPath));
   expect_code(shared.here.refresh(kPath, shared.first).status(), Code::dimension_mismatch);
   expect_ok(shared.disk.files.remove(kPath));
   expect_code(shared.here.refresh(kPath, shared.first).status(), Code::not_found);

@@ -80,8 +80,8 @@ class Followed {
   void look() {
     const auto share = reader();
     Ids ids(format::IdType::string);
-    const auto entry = take((*share)->get(ids(7), Checker::vector));
-    const auto view = take((*share)->view(ids(9)));
+    const auto entry = take((*share)->read().get(ids(7), Checker::vector));
+    const auto view = take((*share)->read().view(ids(9)));
     if (entry) expect(entry->vector[0] > 0 && view.vector != nullptr && view.vector[0] > 0);
     (void)take((*share)->stats());
   }
@@ -94,7 +94,7 @@ class Followed {
   void change() {
     const auto share = reader();
     const auto snapshot = (*share)->snapshot();
-    auto changes = take(engine::Changes::since(*snapshot, (*share)->history_floor(), told_));
+    auto changes = take(engine::Changes::since(*snapshot, told_));
     for (engine::Change one; take(changes.next(one));) expect_equal(one.lsn, ++told_);
     expect_equal(told_, snapshot->point().lsn);
   }

@@ -43,8 +43,10 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
   const auto forked = [](const Status& status) { return status.code() == Code::forked; };
   expect(in_child([&] {
     return forked(store->append(Group(ids).put(2, vector_of(4, 2))).status()) &&
-           forked(store->has(ids(1)).status()) && forked(store->vector(ids(1)).status()) &&
-           forked(store->view(ids(1)).status()) && forked(store->get(ids(1), 0).status()) &&
+           forked(store->read().has(ids(1)).status()) &&
+           forked(store->read().vector(ids(1)).status()) &&
+           forked(store->read().view(ids(1)).status()) &&
+           forked(store->read().get(ids(1), 0).status()) &&
            forked(search(*store, vector_of(4, 1)).status()) && forked(store->stats().status()) &&
            forked(store->flush()) && forked(store->commit(1)) &&
            forked(registry.refresh(path, store).status()) &&

@@ -82,7 +82,8 @@ const Test kLyingHeap("hostile_entry_test", "an entry whose lengths lie is damag
                               std::memcpy(entry.data(), &prefix, sizeof prefix);
                             });
                             const auto store = open(file.disk, kPath);
-                            expect_code(store->get(ids(12), Checker::heap).status(), Code::corrupt);
+                            expect_code(store->read().get(ids(12), Checker::heap).status(),
+                                        Code::corrupt);
                             const auto hits =
                                 search(*store, vector_of(schema.dimension, 1), best(100));
                             expect_code(hits.status(), Code::corrupt);
@@ -132,7 +133,7 @@ const Test kLongId("hostile_entry_test", "an id longer than ids may be is damage
   const HeapPrefix prefix{1025, 979};  // the same sum
   file.change_heap(
       1, [&](std::span<std::byte> entry) { std::memcpy(entry.data(), &prefix, sizeof prefix); });
-  expect_code(open(file.disk, kPath)->get(ids(1), Checker::heap).status(), Code::corrupt);
+  expect_code(open(file.disk, kPath)->read().get(ids(1), Checker::heap).status(), Code::corrupt);
 });
 
 const Test kSameId("hostile_entry_test", "ids that must be compared to be told apart are checked",
@@ -202,8 +203,8 @@ const Test kLeftover("hostile_entry_test", "rule 12: a leftover under a lost rec
   expect_code(store->flush(), Code::io);
   expect_equal(get(*store, ids(2))->vector.at(0), vector_of(4, 2).at(0));
   disk.forget_lost(kPath, 0, disk.bytes(kPath).size());
-  expect_code(store->get(ids(2), Checker::vector).status(), Code::io);
-  expect_code(store->vector(ids(2)).status(), Code::io);
+  expect_code(store->read().get(ids(2), Checker::vector).status(), Code::io);
+  expect_code(store->read().vector(ids(2)).status(), Code::io);
   expect(get(*store, ids(1)).has_value());
 });
 
@@ -232,7 +233,7 @@ const Test kAnother("hostile_entry_test", "rule 12: nor is a record of another L
     change(record);
     if (record.record_crc == crc) record.record_crc = format::crc_of(record);
     expect_ok(file->write(at, &record, sizeof record));
-    expect_code(store->get(ids(2), Checker::vector).status(), Code::io);
+    expect_code(store->read().get(ids(2), Checker::vector).status(), Code::io);
     expect(get(*store, ids(1)).has_value());
   }
 });
@@ -268,7 +269,9 @@ const Test kTimes("hostile_entry_test", "times go on from the latest of the file
     file.change_record(6, [](Record& record) { record.timestamp_us = year_2100; });
     const auto store = open(file.disk, kPath);
     Ids ids(schema.id_type);
-    const auto time_of = [&](std::uint64_t id) { return take(store->get(ids(id), 0))->updated_us; };
+    const auto time_of = [&](std::uint64_t id) {
+      return take(store->read().get(ids(id), 0))->updated_us;
+    };
     const Vector vector = vector_of(schema.dimension, 1);
     (void)take(store->append(Group(ids).put(97, vector)));
     (void)take(store->append(Group(ids).put(98, vector).put(99, vector)));

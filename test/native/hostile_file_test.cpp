@@ -367,7 +367,7 @@ const Test kPayloadCrc("hostile_file_test", "checksums of a payload", [] {
       Ids ids(schema.id_type);
       constexpr unsigned all = Checker::vector | Checker::code | Checker::heap;
       for (int again = 0; again < 2; ++again)
-        expect_code(store->get(ids(12), all).status(), expected);
+        expect_code(store->read().get(ids(12), all).status(), expected);
       expect(get(*store, ids(3)) ==
              safe.history.at(kLastLsn).at(schema.id_type == IdType::int64 ? "3" : "id-3"));
       HostileFile tail(torn.bytes);

@@ -128,13 +128,13 @@ const Test kView("in_memory_test", "a vector is aligned, and a view of it to be 
     }
     expect_ok(store->flush());
     for (std::uint64_t id = 0; id < 100; ++id) {
-      const engine::View view = take(store->view(ids(id)));
+      const engine::View view = take(store->read().view(ids(id)));
       expect(view.mapped == nullptr);
       expect(Vector(view.vector, view.vector + dimension) == vector_of(dimension, id));
-      const auto address = reinterpret_cast<std::uintptr_t>(take(store->vector(ids(id))));
+      const auto address = reinterpret_cast<std::uintptr_t>(take(store->read().vector(ids(id))));
       expect_equal(address % 64, 0U);
     }
-    expect(take(store->view(ids(100))).vector == nullptr);
+    expect(take(store->read().view(ids(100))).vector == nullptr);
   }
 });
 

@@ -41,9 +41,8 @@ class MemoryImage {
 
   class Opened final : public os::File {
    public:
-    explicit Opened(MemoryImage& image) noexcept : image_(image) {}
+    explicit Opened(MemoryImage& image) : File("image.jvdb"), image_(image) {}
 
-    const std::string& path() const noexcept override { return image_.path_; }
     Result<os::FileInfo> info() const override {
       return os::FileInfo{{1, 1}, image_.size_, image_.size_};
     }
@@ -79,7 +78,6 @@ class MemoryImage {
   struct Free {
     void operator()(std::byte* memory) const noexcept { ::operator delete(memory, kAlignment); }
   };
-  const std::string path_ = "image.jvdb";
   std::unique_ptr<std::byte[], Free> bytes_;
   std::size_t size_;
 };

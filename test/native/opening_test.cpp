@@ -25,8 +25,7 @@ Result<std::unique_ptr<Store>> open_reader(std::unique_ptr<os::File> file) {
 class Interrupted final : public os::File {
  public:
   Interrupted(std::unique_ptr<os::File> file, std::function<void()> between)
-      : file_(std::move(file)), between_(std::move(between)) {}
-  const std::string& path() const noexcept override { return file_->path(); }
+      : File(file->path()), file_(std::move(file)), between_(std::move(between)) {}
   Result<os::FileInfo> info() const override {
     auto info = file_->info();
     if (between_) std::exchange(between_, nullptr)();

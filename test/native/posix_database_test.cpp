@@ -141,7 +141,7 @@ const Test kThreads("posix_database_test", "removing beside threads that open, w
     while (left > 0) {
       auto handle = registry.open(path, existing(true));
       check(handle.status(), Code::not_found);
-      if (handle) (void)take((*handle)->get({1, {}}, engine::Checker::heap));
+      if (handle) (void)take((*handle)->read().get({1, {}}, engine::Checker::heap));
     }
   };
   const auto create = [&] {

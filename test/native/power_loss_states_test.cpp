@@ -65,6 +65,10 @@ class EveryCut {
     expect_ok(store.flush());
     floor_ = store.last_lsn();
   }
+  void compact(Store& store) {
+    expect(take(test::compact(files_, store)).compacted);
+    floor_ = store.last_lsn();
+  }
   void commit(Store& store) {
     expect_ok(store.commit(store.last_lsn()));
     floor_ = store.last_lsn();
@@ -268,6 +272,20 @@ const Test kFailedAppend("power_loss_states_test", "a new epoch after an append 
   test.fail_put(*store, 2, 2);
   test.files().hooks().cut_write = nullptr;
   test.put(*store, 4, 1);
+  test.flush(*store);
+  test.end();
+});
+
+const Test kCompaction("power_loss_states_test", "a compaction, and a put and flush after it", [] {
+  EveryCut test;
+  test.create(4);
+  const auto store = test.open();
+  test.put(*store, 1, 1);
+  test.put(*store, 1, 1);
+  test.flush(*store);
+  test.begin();
+  test.compact(*store);
+  test.put(*store, 2, 1);
   test.flush(*store);
   test.end();
 });

@@ -89,7 +89,9 @@ class History {
 
   // False if the store must be opened anew.
   bool step(Store& store) {
-    switch (roll(14)) {
+    switch (roll(16)) {
+      case 14:
+        return compact(store);
       case 0:
       case 1:
         return flush(store);
@@ -138,6 +140,15 @@ class History {
       }
     }
     return records;
+  }
+
+  // Now and then one of its writes fails.
+  bool compact(Store& store) {
+    if (roll(4) == 0) fail_write(1 + roll(12));
+    const auto report = test::compact(files_, store);
+    files_.hooks().cut_write = nullptr;
+    if (report && report->compacted) floor_ = store.last_lsn();
+    return true;
   }
 
   void append(Store& store, std::size_t count) {
@@ -217,7 +228,7 @@ class History {
   // What the disk holds if the power fails within the operation, nullptr if it doesn't. What the
   // operation acknowledged counts for nothing then.
   std::unique_ptr<SimFileSystem> cut_within(const std::function<void()>& operation) {
-    std::uint64_t changes = 1 + roll(12);
+    std::uint64_t changes = 1 + roll(roll(2) == 0 ? 12 : 40);
     const std::uint64_t floor = floor_;
     files_.hooks().before_change = [&] {
       if (--changes == 0) image_ = files_.power_cut(power_cut());

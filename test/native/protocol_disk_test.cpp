@@ -68,18 +68,18 @@ const Test kFinal("protocol_disk_test", "rule 12: a failed sync is final", [] {
   });
 });
 
-const Test kEvicted("protocol_disk_test",
-                    "rule 12: after a failed sync, what the cache lost is an error", [] {
-                      Disk disk{Protocol()};
-                      const auto store = disk.open();
-                      disk.lose_second(*store);
-                      disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
-                      expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
-                      expect_code(store->get({2, {}}, engine::Checker::vector).status(), Code::io);
-                      expect_code(search(*store, vector_for(1)).status(), Code::io);
-                      disk.files.forget_lost(kPath, 0, kFirst.end());  // the record too
-                      expect_code(store->get({2, {}}, engine::Checker::heap).status(), Code::io);
-                    });
+const Test kEvicted(
+    "protocol_disk_test", "rule 12: after a failed sync, what the cache lost is an error", [] {
+      Disk disk{Protocol()};
+      const auto store = disk.open();
+      disk.lose_second(*store);
+      disk.files.forget_lost(kPath, kFirst.vectors_offset, kFirst.length);
+      expect(get(*store, {1, {}}) == Stored{vector_for(1), ""});
+      expect_code(store->read().get({2, {}}, engine::Checker::vector).status(), Code::io);
+      expect_code(search(*store, vector_for(1)).status(), Code::io);
+      disk.files.forget_lost(kPath, 0, kFirst.end());  // the record too
+      expect_code(store->read().get({2, {}}, engine::Checker::heap).status(), Code::io);
+    });
 
 const Test kKilled("protocol_disk_test", "recovery keeps what kill -9 left dirty in the cache", [] {
   Disk disk{Protocol()};
@@ -106,7 +106,7 @@ const Test kStat("protocol_disk_test", "rule 15: the lock is on the file the pat
     expect_ok(engine::create_file(disk.files, "compacted", kSchema, 64));
     disk.files.hooks().before_lock = [&] {
       disk.files.hooks().before_lock = nullptr;
-      disk.files.replace(kPath, "compacted");
+      expect_ok(disk.files.replace("compacted", kPath));
     };
     engine::Registry registry(disk.files);
     engine::OpenRequest request;

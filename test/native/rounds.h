@@ -64,7 +64,8 @@ class Rounds {
     Ids ids(store_.schema().id_type);
     float last = 0;
     while (!done_) {
-      const auto entry = take(store_.get(ids(id), engine::Checker::vector | engine::Checker::heap));
+      const auto entry =
+          take(store_.read().get(ids(id), engine::Checker::vector | engine::Checker::heap));
       if (!entry) {
         expect_equal(last, 0.0F);
         continue;

@@ -279,7 +279,8 @@ const Test kDamagedCode("search_options_test", "a damaged code is an error, not 
       *format::lay_out(schema, format::kFirstExtentOffset, format::first_extent(128));
   disk.damage(kPath, geometry.codes_offset + 5 * schema.code_stride() + 3, std::byte{0x7F});
   const auto store = open(disk, kPath);
-  for (std::uint64_t i = 0; i < 100; ++i) (void)take(store->vector(ids(i)));  // checks no code
+  for (std::uint64_t i = 0; i < 100; ++i)
+    (void)take(store->read().vector(ids(i)));  // checks no code
   expect_code(search(*store, vector_of(16, 1), best(3)).status(), Code::corrupt);
   SearchOptions others = best(3);
   others.only = std::vector{ids(1), ids(2)};

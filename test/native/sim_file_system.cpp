@@ -32,26 +32,25 @@ class SimFile final : public os::File {
  public:
   SimFile(std::shared_ptr<SimInode> inode, std::shared_ptr<SimHooks> hooks,
           std::shared_ptr<std::uint64_t> free_bytes, std::string path)
-      : inode_(std::move(inode)),
+      : File(std::move(path)),
+        inode_(std::move(inode)),
         hooks_(std::move(hooks)),
-        free_bytes_(std::move(free_bytes)),
-        path_(std::move(path)) {}
+        free_bytes_(std::move(free_bytes)) {}
   ~SimFile() override {
     if (holds_lock_) inode_->locked = false;
   }
 
-  const std::string& path() const noexcept override { return path_; }
   Result<os::FileInfo> info() const override {
     return os::FileInfo{{1, inode_->number()}, inode_->size(), inode_->reserved()};
   }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override {
     if (hooks_->before_read) hooks_->before_read(offset);
-    if (offset + size > inode_->size()) return {Code::corrupt, path_ + " ends early"};
+    if (offset + size > inode_->size()) return {Code::corrupt, path() + " ends early"};
     std::memcpy(to, inode_->cached() + offset, size);
     return {};
   }
   Status write(std::uint64_t offset, std::span<const os::Slice> slices) override {
-    hooks_->change();
+    if (Status status = hooks_->change(); !status) return status;
     std::size_t size = 0;
     for (const os::Slice& slice : slices) size += slice.size;
     std::optional<std::size_t> cut;
@@ -67,12 +66,12 @@ class SimFile final : public os::File {
   }
   using File::write;
   Status resize(std::uint64_t size) override {
-    hooks_->change();
+    if (Status status = hooks_->change(); !status) return status;
     inode_->resize(size);
     return {};
   }
   Status reserve(std::uint64_t offset, std::uint64_t size) override {
-    hooks_->change();
+    if (Status status = hooks_->change(); !status) return status;
     const std::uint64_t needed = inode_->missing_blocks(offset, size) * kSector;
     if (needed > *free_bytes_) return {Code::no_space, "injected: disk full"};
     *free_bytes_ -= needed;
@@ -80,11 +79,14 @@ class SimFile final : public os::File {
     return {};
   }
   void punch(std::uint64_t offset, std::uint64_t size) noexcept override {
-    hooks_->change();
+    if (!hooks_->change()) return;
     inode_->punch(offset, size);
   }
   Status sync() override {
-    hooks_->change();
+    if (Status status = hooks_->change(); !status) {
+      inode_->fail_sync();
+      return status;
+    }
     const bool full = inode_->unplaced() * kSector > *free_bytes_;
     if (full || (hooks_->fail_sync && hooks_->fail_sync())) {
       inode_->fail_sync();
@@ -114,7 +116,6 @@ class SimFile final : public os::File {
   std::shared_ptr<SimInode> inode_;
   std::shared_ptr<SimHooks> hooks_;
   std::shared_ptr<std::uint64_t> free_bytes_;
-  std::string path_;
   bool holds_lock_ = false;
 };
 
@@ -143,7 +144,7 @@ Result<std::unique_ptr<os::File>> SimFileSystem::open(const std::string& path, o
 }
 
 Result<std::unique_ptr<os::File>> SimFileSystem::create(const std::string& path) {
-  hooks_->change();
+  if (Status status = hooks_->change(); !status) return status;
   if (find(path)) return Status(Code::exists, path + " exists");
   set_name(path, std::make_shared<SimInode>(next_inode_++));
   return open(path, os::Access::read_write);
@@ -156,7 +157,7 @@ Result<os::FileInfo> SimFileSystem::stat(const std::string& path) {
 }
 
 Status SimFileSystem::rename_new(const std::string& from, const std::string& to) {
-  hooks_->change();
+  if (Status status = hooks_->change(); !status) return status;
   const auto inode = find(from);
   if (!inode) return missing(from);
   if (find(to)) return {Code::exists, to + " exists"};
@@ -165,15 +166,24 @@ Status SimFileSystem::rename_new(const std::string& from, const std::string& to)
   return {};
 }
 
+Status SimFileSystem::replace(const std::string& from, const std::string& to) {
+  if (Status status = hooks_->change(); !status) return status;
+  const auto inode = find(from);
+  if (!inode) return missing(from);
+  set_name(to, inode);
+  set_name(from, nullptr);
+  return {};
+}
+
 Status SimFileSystem::remove(const std::string& path) {
-  hooks_->change();
+  if (Status status = hooks_->change(); !status) return status;
   if (!find(path)) return missing(path);
   set_name(path, nullptr);
   return {};
 }
 
 Status SimFileSystem::sync_directory(const std::string& path) {
-  hooks_->change();
+  if (Status status = hooks_->change(); !status) return status;
   for (auto at = names_.begin(); at != names_.end();) {
     auto& [name, versions] = *at;
     if (directory_of(name) == directory_of(path)) {
@@ -200,11 +210,6 @@ std::unique_ptr<SimFileSystem> SimFileSystem::power_cut(const PowerCut& cut) con
     out->names_[path] = {copy};
   }
   return out;
-}
-
-void SimFileSystem::replace(const std::string& path, const std::string& with) {
-  set_name(path, find(with));
-  set_name(with, nullptr);
 }
 
 std::vector<std::byte> SimFileSystem::bytes(const std::string& path) const {

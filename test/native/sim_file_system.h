@@ -26,6 +26,8 @@ struct SimHooks {
   std::function<void()> before_change;
   // Called before bytes are read, but for those of a mapping.
   std::function<void(std::uint64_t offset)> before_read;
+  // Whether this change to the disk fails, and does nothing; a write, a sync, a new size or name.
+  std::function<bool()> fail_change;
   // Bytes of a write that reach the cache before it fails; nullopt lets it succeed.
   std::function<std::optional<std::size_t>(std::uint64_t offset, std::size_t size)> cut_write;
   // Whether this sync fails.
@@ -35,8 +37,9 @@ struct SimHooks {
   // Called before a lock is taken.
   std::function<void()> before_lock;
 
-  void change() const {
+  Status change() const {
     if (before_change) before_change();
+    return fail_change && fail_change() ? Status(Code::io, "injected: the disk fails") : Status();
   }
 };
 
@@ -51,6 +54,7 @@ class SimFileSystem final : public os::FileSystem {
   Result<std::unique_ptr<os::File>> create(const std::string& path) override;
   Result<os::FileInfo> stat(const std::string& path) override;
   Status rename_new(const std::string& from, const std::string& to) override;
+  Status replace(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
 
@@ -61,8 +65,6 @@ class SimFileSystem final : public os::FileSystem {
   void swap(SimFileSystem& other) noexcept { names_.swap(other.names_); }
   // Evicts what a failed sync lost from the cache, in a range.
   void forget_lost(const std::string& path, std::uint64_t offset, std::uint64_t size);
-  // Puts another file under the name, as a rename over it does.
-  void replace(const std::string& path, const std::string& with);
   // The bytes of a file as it is cached now.
   std::vector<std::byte> bytes(const std::string& path) const;
   // Overwrites bytes behind the engine's back, on disk and in the cache.

@@ -131,10 +131,23 @@ inline std::unique_ptr<engine::Store> create(os::FileSystem& files, const std::s
   return open(files, path, options);
 }
 
+// As a registry does, but that this store alone knows the file.
+inline Result<engine::CompactReport> compact(os::FileSystem& files, engine::Store& store,
+                                             engine::Job& job) {
+  return store.compact(
+      files, [](const os::FileId&, const std::function<Status()>& rename) { return rename(); },
+      job);
+}
+inline Result<engine::CompactReport> compact(os::FileSystem& files, engine::Store& store) {
+  engine::Job job;
+  return compact(files, store, job);
+}
+
 inline std::optional<Stored> get(const engine::Store& store, const engine::Id& id,
                                  std::source_location where = std::source_location::current()) {
   using engine::Checker;
-  const auto entry = take(store.get(id, Checker::vector | Checker::code | Checker::heap), where);
+  const engine::Store::Reader reader = store.read();
+  const auto entry = take(reader.get(id, Checker::vector | Checker::code | Checker::heap), where);
   if (!entry) return std::nullopt;
   return Stored{Vector(entry->vector, entry->vector + store.schema().dimension),
                 std::string(entry->metadata)};

@@ -124,14 +124,14 @@ const Test kTimes("store_test", "times: created stays through replacements, upda
   Ids ids(IdType::string);
   const auto store = create(disk, kPath, schema_of(4, IdType::string));
   put(*store, ids, 1, 1);
-  const auto first = *take(store->get(ids(1), 0));
+  const auto first = *take(store->read().get(ids(1), 0));
   put(*store, ids, 1, 2);
-  const auto second = *take(store->get(ids(1), 0));
+  const auto second = *take(store->read().get(ids(1), 0));
   expect_equal(second.created_us, first.created_us);
   expect(second.updated_us > first.updated_us);
   (void)take(store->append(Group(ids).remove(1)));
   put(*store, ids, 1, 3);
-  const auto third = *take(store->get(ids(1), 0));
+  const auto third = *take(store->read().get(ids(1), 0));
   expect_equal(third.created_us, third.updated_us);
   expect(third.created_us > second.updated_us);
 });
@@ -274,7 +274,7 @@ const Test kDamage("store_test", "damage is found by whoever needs the bytes, on
       const auto store = open(disk, kPath);
       int damaged = 0;
       for (std::uint64_t i = 0; i < 10; ++i) {
-        const auto entry = store->get(ids(i), part);
+        const auto entry = store->read().get(ids(i), part);
         if (entry.status().code() == Code::corrupt)
           ++damaged;
         else

@@ -92,7 +92,7 @@ Status MemoryFile::read(std::uint64_t offset, void* to, std::size_t size) const 
     const MemoryInode::Range range = inode_->range(offset);
     if (range.size == 0) {
       return {Code::corrupt,
-              text(path_, " ends at byte ", offset, " where ", size, " more bytes belong")};
+              text(path(), " ends at byte ", offset, " where ", size, " more bytes belong")};
     }
     const std::size_t count = std::min(size, range.size);
     std::memcpy(at, range.data, count);
@@ -143,7 +143,7 @@ Result<std::unique_ptr<Mapping>> MemoryFile::map(std::uint64_t offset, std::size
                                                  Sharing sharing) const {
   MemoryInode::Range range = inode_->range(offset);
   if (sharing != Sharing::shared || range.size < size) {
-    return Status(Code::io, text("cannot map ", size, " bytes of ", path_,
+    return Status(Code::io, text("cannot map ", size, " bytes of ", path(),
                                  ": memory is mapped in the pieces it grew by, and not copied on "
                                  "write"));
   }

@@ -51,9 +51,8 @@ class MemoryInode {
 class MemoryFile final : public File {
  public:
   MemoryFile(std::shared_ptr<MemoryInode> inode, std::string path) noexcept
-      : inode_(std::move(inode)), path_(std::move(path)) {}
+      : File(std::move(path)), inode_(std::move(inode)) {}
 
-  const std::string& path() const noexcept override { return path_; }
   Result<FileInfo> info() const override { return inode_->info(); }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override;
   Status write(std::uint64_t offset, std::span<const Slice> slices) override;
@@ -70,7 +69,6 @@ class MemoryFile final : public File {
 
  private:
   const std::shared_ptr<MemoryInode> inode_;
-  const std::string path_;
 };
 
 }  // namespace jvdb::os::memory

@@ -48,6 +48,15 @@ Status MemoryFileSystem::rename_new(const std::string& from, const std::string& 
   return {};
 }
 
+Status MemoryFileSystem::replace(const std::string& from, const std::string& to) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = names_.find(from);
+  if (found == names_.end()) return missing(from);
+  names_[to] = found->second;
+  names_.erase(found);
+  return {};
+}
+
 Status MemoryFileSystem::remove(const std::string& path) {
   const std::scoped_lock lock(mutex_);
   return names_.erase(path) == 0 ? missing(path) : Status();

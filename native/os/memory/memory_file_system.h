@@ -23,6 +23,7 @@ class MemoryFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<FileInfo> stat(const std::string& path) override;
   Status rename_new(const std::string& from, const std::string& to) override;
+  Status replace(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string&) override { return {}; }
 

@@ -15,14 +15,16 @@ namespace jvdb::os::posix {
 class PosixFile final : public File {
  public:
   PosixFile(int descriptor, std::string path) noexcept
-      : descriptor_(descriptor), path_(std::move(path)) {}
+      : File(std::move(path)), descriptor_(descriptor) {}
   ~PosixFile() override;
 
-  const std::string& path() const noexcept override { return path_; }
   Result<FileInfo> info() const override;
   Status read(std::uint64_t offset, void* to, std::size_t size) const override;
   Status write(std::uint64_t offset, std::span<const Slice> slices) override;
   using File::write;
+  Status copy(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+              std::uint64_t size) override;
+  void share_like(const File& other) noexcept override;
   Status resize(std::uint64_t size) override;
   Status reserve(std::uint64_t offset, std::uint64_t size) override;
   void punch(std::uint64_t offset, std::uint64_t size) noexcept override;
@@ -36,7 +38,6 @@ class PosixFile final : public File {
   Status write_zeros(std::uint64_t offset, std::uint64_t size);
 
   int descriptor_;
-  std::string path_;
   // The generation of the process that took the lock.
   std::optional<std::uint32_t> locked_by_;
 };

@@ -150,6 +150,19 @@ class PosixFileSystem final : public FileSystem {
     return error(errno, "create", to);
   }
 
+  Status replace(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return error(errno, "replace", to);
+    return {};
+  }
+
+  Result<std::string> resolve(const std::string& path) override {
+    char* found = ::realpath(path.c_str(), nullptr);
+    if (found == nullptr) return error(errno, "find", path);
+    std::string out(found);
+    ::free(found);
+    return out;
+  }
+
   Status remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return error(errno, "remove", path);
     return {};

@@ -42,7 +42,7 @@ Win32File::~Win32File() {
 }
 
 Result<FileInfo> Win32File::info() const {
-  return info_of(handle_.get(), path_);
+  return info_of(handle_.get(), path());
 }
 
 Status Win32File::read(std::uint64_t offset, void* to, std::size_t size) const {
@@ -53,12 +53,12 @@ Status Win32File::read(std::uint64_t offset, void* to, std::size_t size) const {
     const auto most = static_cast<DWORD>(std::min(size, kMostAtOnce));
     if (::ReadFile(handle_.get(), next, most, &got, &where) == 0) {
       const DWORD number = ::GetLastError();
-      if (number != ERROR_HANDLE_EOF) return error(number, "read", path_);
+      if (number != ERROR_HANDLE_EOF) return error(number, "read", path());
       got = 0;
     }
     if (got == 0) {
       return {Code::corrupt,
-              text(path_, " ends at byte ", offset, " where ", size, " more bytes belong")};
+              text(path(), " ends at byte ", offset, " where ", size, " more bytes belong")};
     }
     next += got;
     offset += got;
@@ -103,7 +103,7 @@ Status Win32File::write_one(std::uint64_t offset, const void* data, std::size_t 
     const auto most = static_cast<DWORD>(std::min(size, kMostAtOnce));
     const bool failed = ::WriteFile(handle_.get(), next, most, &wrote, &where) == 0;
     if (failed || wrote == 0) {
-      return error(failed ? ::GetLastError() : ERROR_WRITE_FAULT, "write to", path_);
+      return error(failed ? ::GetLastError() : ERROR_WRITE_FAULT, "write to", path());
     }
     next += wrote;
     offset += wrote;
@@ -117,7 +117,7 @@ Status Win32File::resize(std::uint64_t size) {
   FILE_END_OF_FILE_INFO end{};
   end.EndOfFile.QuadPart = static_cast<LONGLONG>(size);
   if (::SetFileInformationByHandle(handle_.get(), FileEndOfFileInfo, &end, sizeof end) == 0) {
-    return error(::GetLastError(), "change the size of", path_);
+    return error(::GetLastError(), "change the size of", path());
   }
   return {};
 }
@@ -153,7 +153,7 @@ void Win32File::punch(std::uint64_t, std::uint64_t) noexcept {}
 
 Status Win32File::sync() {
   // Unlike FlushViewOfFile it also empties the cache of the drive.
-  if (::FlushFileBuffers(sync_handle_.get()) == 0) return error(::GetLastError(), "sync", path_);
+  if (::FlushFileBuffers(sync_handle_.get()) == 0) return error(::GetLastError(), "sync", path());
   return {};
 }
 
@@ -169,7 +169,7 @@ Result<std::unique_ptr<Mapping>> Win32File::map(std::uint64_t offset, std::size_
       ::CreateFileMappingW(handle_.get(), nullptr, own ? PAGE_WRITECOPY : PAGE_READONLY,
                            static_cast<DWORD>(end >> 32), static_cast<DWORD>(end), nullptr));
   const auto failed = [&] {
-    return error(::GetLastError(), text("map ", size, " bytes of"), path_);
+    return error(::GetLastError(), text("map ", size, " bytes of"), path());
   };
   if (!section) return failed();
   const void* address =
@@ -188,7 +188,7 @@ Result<bool> Win32File::try_lock() {
   }
   const DWORD number = ::GetLastError();
   if (number == ERROR_LOCK_VIOLATION || number == ERROR_IO_PENDING) return false;
-  return error(number, "lock", path_);
+  return error(number, "lock", path());
 }
 
 }  // namespace jvdb::os::win32

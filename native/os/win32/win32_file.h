@@ -19,10 +19,9 @@ class Win32File final : public File {
  public:
   // `sync_handle` is another handle of the same file, empty where it is only read.
   Win32File(Handle handle, Handle sync_handle, std::string path) noexcept
-      : handle_(std::move(handle)), sync_handle_(std::move(sync_handle)), path_(std::move(path)) {}
+      : File(std::move(path)), handle_(std::move(handle)), sync_handle_(std::move(sync_handle)) {}
   ~Win32File() override;
 
-  const std::string& path() const noexcept override { return path_; }
   Result<FileInfo> info() const override;
   Status read(std::uint64_t offset, void* to, std::size_t size) const override;
   Status write(std::uint64_t offset, std::span<const Slice> slices) override;
@@ -42,7 +41,6 @@ class Win32File final : public File {
 
   const Handle handle_;
   const Handle sync_handle_;
-  const std::string path_;
   std::atomic<bool> locked_ = false;
 };
 

@@ -87,10 +87,11 @@ bool unknown(DWORD number) noexcept {
 }
 
 // 0, or the error's number.
-DWORD rename(HANDLE file, const std::wstring& to) {
+DWORD rename(HANDLE file, const std::wstring& to, bool replaces) {
   std::vector<std::byte> buffer(sizeof(FILE_RENAME_INFO) + to.size() * sizeof(wchar_t));
   auto* info = new (buffer.data()) FILE_RENAME_INFO{};
-  info->Flags = FILE_RENAME_FLAG_POSIX_SEMANTICS;  // without the flag that replaces
+  info->Flags = FILE_RENAME_FLAG_POSIX_SEMANTICS;
+  if (replaces) info->Flags |= FILE_RENAME_FLAG_REPLACE_IF_EXISTS;
   info->FileNameLength = static_cast<DWORD>(to.size() * sizeof(wchar_t));
   std::memcpy(info->FileName, to.data(), info->FileNameLength);
   const BOOL done = ::SetFileInformationByHandle(file, kFileRenameInfoEx, buffer.data(),
@@ -141,17 +142,11 @@ class Win32FileSystem final : public FileSystem {
   }
 
   Status rename_new(const std::string& from, const std::string& to) override {
-    auto old_name = system_path(from);
-    auto new_name = system_path(to);
-    if (!old_name || !new_name) return (old_name ? new_name : old_name).status();
-    const Handle handle = open_name(*old_name);
-    if (!handle) return error(::GetLastError(), "rename", from);
-    DWORD number = rename(handle.get(), *new_name);
-    if (unknown(number)) {
-      const BOOL done = ::MoveFileExW(old_name->c_str(), new_name->c_str(), MOVEFILE_WRITE_THROUGH);
-      number = done != 0 ? ERROR_SUCCESS : ::GetLastError();
-    }
-    return number == ERROR_SUCCESS ? Status() : error(number, "create", to);
+    return rename_to(from, to, false);
+  }
+
+  Status replace(const std::string& from, const std::string& to) override {
+    return rename_to(from, to, true);
   }
 
   // With POSIX semantics the name is free at once, not when the last handle is closed.
@@ -188,6 +183,22 @@ class Win32FileSystem final : public FileSystem {
   }
 
  private:
+  static Status rename_to(const std::string& from, const std::string& to, bool replaces) {
+    auto old_name = system_path(from);
+    auto new_name = system_path(to);
+    if (!old_name || !new_name) return (old_name ? new_name : old_name).status();
+    const Handle handle = open_name(*old_name);
+    if (!handle) return error(::GetLastError(), "rename", from);
+    DWORD number = rename(handle.get(), *new_name, replaces);
+    if (unknown(number)) {
+      const DWORD flags = MOVEFILE_WRITE_THROUGH | (replaces ? MOVEFILE_REPLACE_EXISTING : 0);
+      const BOOL done = ::MoveFileExW(old_name->c_str(), new_name->c_str(), flags);
+      number = done != 0 ? ERROR_SUCCESS : ::GetLastError();
+    }
+    if (number == ERROR_SUCCESS) return {};
+    return error(number, replaces ? "replace" : "create", to);
+  }
+
   static Result<std::unique_ptr<File>> finish(Handle handle, const std::wstring& name,
                                               const std::string& path, bool writes) {
     if (Status status = check_file_system(handle.get(), name, path); !status) return status;
