@@ -283,6 +283,13 @@ Status OpenFile::promote(const Protocol& protocol) {
   });
 }
 
+Result<VerifyReport> OpenFile::verify(bool deep, Job& job) const {
+  return here([&] {
+    const auto state = snapshot();
+    return engine::verify({*file_, origin_, catalog_, *state}, deep, job);
+  });
+}
+
 Status OpenFile::flush() {
   if (follower_) return {};
   return here([&] { return journal_->flush(); });

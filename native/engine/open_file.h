@@ -26,6 +26,7 @@
 #include "engine/protocol.h"
 #include "engine/recovery.h"
 #include "engine/snapshot.h"
+#include "engine/verify.h"
 #include "engine/writer.h"
 #include "format/parse.h"
 #include "os/file_system.h"
@@ -129,6 +130,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const os::File& os_file() const noexcept { return *file_; }
   NewFile::Origin origin() const noexcept { return origin_; }
 
+  Result<VerifyReport> verify(bool deep, Job& job) const;
   Status flush();
   Status commit(std::uint64_t lsn);
   Status close();

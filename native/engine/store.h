@@ -101,6 +101,10 @@ class Store {
   // shows what it showed before.
   Result<Follower::Outcome> refresh() { return file()->refresh(); }
 
+  // What of it doesn't match its checksums, or contradicts itself. `deep`: vectors, codes, ids and
+  // metadata too, not the records only.
+  Result<VerifyReport> verify(bool deep, Job& job) const { return file()->verify(deep, job); }
+
   // Rewrites the file without what is dead, beside readers and writers; those wait for a moment at
   // its end. Snapshots, views and searches begun before stay as they are. Code::conflict while
   // another compaction is under way. `renaming` is given the new file's id and what gives it its

@@ -3,6 +3,7 @@
 #include <future>
 
 #include "protocol_fixture.h"
+#include "temporary_directory.h"
 
 namespace jvdb::test::protocol {
 namespace {
@@ -60,24 +61,25 @@ const Test kDirectory("protocol_compaction_test",
                         });
                       });
 
+// With real files: here two threads are at work.
 const Test kAlone("protocol_compaction_test",
                   "rule 13: nothing is appended between the last part and the name", [] {
                     expect_rule(&Protocol::catch_up_alone, [](Disk& disk) {
-                      {
-                        const auto store = disk.open();
-                        begin(disk, *store);
-                        std::future<void> put;
-                        engine::Job job;
-                        const auto renaming = [&](const os::FileId&,
-                                                  const std::function<Status()>& rename) {
-                          put = beside([&] { disk.put(*store, 2, 2); });
-                          return rename();
-                        };
-                        (void)take(store->compact(disk.files, renaming, job));
-                        put.get();
-                        if (!holds(*store, kBoth)) return false;
-                      }
-                      return opens_with(disk, kBoth);
+                      const TemporaryDirectory directory;
+                      const std::string path = directory.path() + "/db.jvdb";
+                      const auto store =
+                          create(os::disk(), path, kSchema, 16, {false, {}, disk.protocol});
+                      begin(disk, *store);
+                      std::future<void> put;
+                      engine::Job job;
+                      const auto renaming = [&](const os::FileId&,
+                                                const std::function<Status()>& rename) {
+                        put = beside([&] { disk.put(*store, 2, 2); });
+                        return rename();
+                      };
+                      (void)take(store->compact(os::disk(), renaming, job));
+                      put.get();
+                      return holds(*store, kBoth);
                     });
                   });
 
@@ -100,21 +102,51 @@ const Test kLock("protocol_compaction_test", "rule 13: the new file is locked be
                    });
                  });
 
+// The machine's files, and what happens right after one took another's name.
+class Renaming final : public os::FileSystem {
+ public:
+  using FileSystem::open;
+  Result<std::unique_ptr<os::File>> open(const std::string& path, os::Access access,
+                                         os::Links links) override {
+    return os::disk().open(path, access, links);
+  }
+  Result<std::unique_ptr<os::File>> create(const std::string& path) override {
+    return os::disk().create(path);
+  }
+  Result<os::FileInfo> stat(const std::string& path) override { return os::disk().stat(path); }
+  Status rename_new(const std::string& from, const std::string& to) override {
+    return os::disk().rename_new(from, to);
+  }
+  Status replace(const std::string& from, const std::string& to) override {
+    Status status = os::disk().replace(from, to);
+    after();
+    return status;
+  }
+  Status remove(const std::string& path) override { return os::disk().remove(path); }
+  Status sync_directory(const std::string& path) override {
+    return os::disk().sync_directory(path);
+  }
+
+  std::function<void()> after;
+};
+
 const Test kEnter("protocol_compaction_test", "rule 13: the new file is entered before it is named",
                   [] {
                     expect_rule(&Protocol::enter_before_rename, [](Disk& disk) {
-                      Registry registry(disk.files);
-                      const auto handle = take(registry.open(kPath, request(disk)));
+                      const TemporaryDirectory directory;
+                      const std::string path = directory.path() + "/db.jvdb";
+                      Renaming files;
+                      Registry registry(files);
+                      engine::OpenRequest create = request(disk);
+                      create.dimension = kDimension;
+                      const auto handle = take(registry.open(path, create));
                       begin(disk, *handle);
-                      const os::FileId old = take(disk.files.stat(kPath)).id;
                       std::future<Result<Registry::Handle>> opened;
-                      disk.files.hooks().before_change = [&] {
-                        if (opened.valid() || take(disk.files.stat(kPath)).id == old) return;
-                        opened = beside([&] { return registry.open(kPath, request(disk)); });
+                      files.after = [&] {
+                        opened = beside([&] { return registry.open(path, request(disk)); });
                       };
                       engine::Job job;
                       (void)take(handle.compact(job));
-                      disk.files.hooks().before_change = nullptr;
                       const auto shared = opened.get();
                       return shared && &**shared == &*handle;
                     });
