@@ -1,8 +1,5 @@
 #include "engine/create.h"
 
-#include <array>
-#include <cstring>
-
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
@@ -12,21 +9,10 @@
 namespace jvdb::engine {
 namespace {
 
-format::Uuid random_uuid() {
-  format::Uuid uuid;
-  for (std::size_t half = 0; half < 2; ++half) {
-    const std::uint64_t bits = random_u64();
-    std::memcpy(uuid.data() + 8 * half, &bits, sizeof bits);
-  }
-  // RFC 9562: version 4, variant 1.
-  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0F) | 0x40);
-  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3F) | 0x80);
-  return uuid;
-}
-
 Status write_new(os::File& file, const format::Schema& schema,
                  const format::ExtentGeometry& first) {
-  const format::Head head = format::make_head(schema, first, random_uuid(), now_us(), random_u64());
+  const format::Head head =
+      format::make_head(schema, first, format::random_uuid(), now_us(), random_u64());
   format::Superblock block{};
   block.epoch_start_lsn = 1;
   block.epoch = random_nonzero_u32();

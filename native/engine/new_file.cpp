@@ -71,6 +71,7 @@ Status NewFile::add(Rows& rows, bool floor) {
       if (!status) return status;
     }
     if (Status status = add_row(row, floor); !status) return status;
+    if (chunk_.records.empty()) rows.release();
   }
 }
 
@@ -198,6 +199,9 @@ Status NewFile::copy_history(const os::File& from, const Snapshot& snapshot,
     if (status) status = copy_extent(from, snapshot, i, static_cast<std::uint32_t>(records));
     if (!status) return status;
   }
+  // Nothing is written behind what was copied.
+  const ExtentCounts& last = extents_.back().geometry.counts;
+  fill_ = {last.records, last.slots, last.heap_bytes};
   floor_ = snapshot.history_floor();
   lsn_ = last_lsn;
   epoch_start_lsn_ = last_lsn + 1;

@@ -40,6 +40,7 @@ namespace jvdb::engine {
 struct OpenOptions {
   bool read_only = false;
   os::Advice access = os::Advice::normal;
+  bool increment = false;  // of a backup, instead of a database
   Protocol protocol;
 };
 

@@ -13,7 +13,7 @@
 
 namespace jvdb::engine {
 
-// All of it was compared with its checksums; what it points to stays as long as the rows.
+// All of it was compared with its checksums. What it points to stays until the rows are released.
 struct Row {
   format::Record record;
   const std::byte* vector = nullptr;  // of a put; a whole stride, as the code
@@ -41,6 +41,8 @@ class Rows {
   virtual std::optional<RowSize> peek() = 0;
   // Lets peek() begin again where next() is.
   virtual void rewind() = 0;
+  // What the rows so far point to is no longer needed.
+  virtual void release() noexcept {}
 
  protected:
   Rows(Rows&&) = default;

@@ -85,6 +85,18 @@ Result<CompactReport> Store::compact(os::FileSystem& files, const Renaming& rena
   });
 }
 
+Result<BackupReport> Store::backup(os::FileSystem& files, const std::string& path,
+                                   std::optional<std::uint64_t> since_lsn, Job& job) {
+  if (os::process_generation() != process_) return forked_failure(this->path());
+  return guarded([&]() -> Result<BackupReport> {
+    const FilePtr from = file();
+    if (!read_only() && from->writable()) {
+      if (Status status = from->flush(); !status) return status;
+    }
+    return engine::backup(*from, files, path, since_lsn, job);
+  });
+}
+
 Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
   constexpr int rounds = 8;  // a writer may be faster than the disk
   constexpr std::uint64_t few = 256;

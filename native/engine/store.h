@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/backup.h"
 #include "engine/compaction.h"
 #include "engine/open_file.h"
 #include "engine/reader_gate.h"
@@ -111,6 +112,11 @@ class Store {
   // name, and calls that.
   using Renaming = std::function<Status(const os::FileId&, const std::function<Status()>&)>;
   Result<CompactReport> compact(os::FileSystem& files, const Renaming& renaming, Job& job);
+
+  // As engine::backup(). What it holds is durable in this database too, unless that takes no more
+  // writes: an increment may follow it.
+  Result<BackupReport> backup(os::FileSystem& files, const std::string& path,
+                              std::optional<std::uint64_t> since_lsn, Job& job);
 
   // Its file has no name any more: flushing and closing have nothing to do.
   void mark_removed() noexcept { removed_.store(true, std::memory_order_release); }

@@ -132,24 +132,36 @@ Status take_superblock(const os::File& file, const ParseOptions& options, Parsed
   return {};
 }
 
-// The extent whose header lies at `offset`, nullopt where there is none.
+// The extent whose header lies at `offset`, nullopt where there is none. It may reach past the end
+// of the file.
+Result<std::optional<ScannedExtent>> scan_extent(const os::File& file, const Head& head,
+                                                 const Schema& schema, std::uint64_t offset) {
+  const std::optional<ScannedExtent> none;
+  ExtentHeader header;
+  if (Status status = file.read(offset, &header, sizeof header); !status) return status;
+  const std::uint32_t seq = header.seq;
+  if (header.magic != kExtentMagic || header.crc != crc_of(header) || seq == 0 ||
+      header.uuid != head.header.uuid) {
+    return none;
+  }
+  const auto geometry = lay_out(schema, offset, {header.records, header.slots, header.heap_bytes});
+  if (!geometry) return none;
+  const ExtentHeader expected =
+      make_extent_header(*geometry, schema, head.header.uuid, seq, header.base_lsn, header.epoch);
+  if (std::memcmp(&expected, &header, sizeof header) != 0 || header.base_lsn > kMaxLsn) return none;
+  return std::optional(ScannedExtent{{*geometry, header.base_lsn, header.epoch}, seq});
+}
+
+// The same, of the extent number `seq` and inside the file.
 Result<std::optional<ParsedExtent>> read_extent(const os::File& file, const ParsedFile& parsed,
                                                 std::uint32_t seq, std::uint64_t offset) {
   const std::optional<ParsedExtent> none;
   if (offset + kExtentAlignment > parsed.file_size) return none;
-  ExtentHeader header;
-  if (Status status = file.read(offset, &header, sizeof header); !status) return status;
-  if (header.magic != kExtentMagic || header.crc != crc_of(header) || header.seq != seq ||
-      header.uuid != parsed.head.header.uuid) {
-    return none;
-  }
-  const auto geometry =
-      lay_out(parsed.schema, offset, {header.records, header.slots, header.heap_bytes});
-  if (!geometry || geometry->end() > parsed.file_size) return none;
-  const ExtentHeader expected = make_extent_header(
-      *geometry, parsed.schema, parsed.head.header.uuid, seq, header.base_lsn, header.epoch);
-  if (std::memcmp(&expected, &header, sizeof header) != 0 || header.base_lsn > kMaxLsn) return none;
-  return std::optional(ParsedExtent{*geometry, header.base_lsn, header.epoch});
+  auto found = scan_extent(file, parsed.head, parsed.schema, offset);
+  if (!found) return found.status();
+  const bool fits =
+      *found && (*found)->seq == seq && (*found)->extent.geometry.end() <= parsed.file_size;
+  return fits ? std::optional((*found)->extent) : none;
 }
 
 Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
@@ -216,6 +228,31 @@ Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options)
   if (Status status = take_superblock(file, options, out); !status) return status;
   if (Status status = read_extents(file, out, options.check_extent_epoch); !status) return status;
   if (Status status = check_first_places(file, out); !status) return status;
+  return out;
+}
+
+Result<ScannedFile> scan_file(const os::File& file) {
+  auto info = file.info();
+  if (!info) return info.status();
+  ParsedFile parsed{};
+  parsed.file_size = info->size;
+  if (Status status = read_head(file, parsed); !status) return status;
+  if (Status status = read_schema(file, {}, parsed); !status) return status;
+  auto block = newer_superblock(file);
+  if (!block) return block.status();
+  ScannedFile out{parsed.head, parsed.schema, *block, {}, info->size};
+  for (std::uint64_t offset = kFirstExtentOffset; offset + kExtentAlignment <= out.file_size;) {
+    auto found = scan_extent(file, parsed.head, parsed.schema, offset);
+    if (!found) return found.status();
+    offset += *found ? (*found)->extent.geometry.length : kExtentAlignment;
+    if (!*found) continue;
+    const bool follows =
+        out.extents.empty() || ((*found)->seq > out.extents.back().seq &&
+                                (*found)->extent.base_lsn >= out.extents.back().extent.base_lsn);
+    const bool stale = *block && (*found)->seq > (*block)->extent_count &&
+                       (*found)->extent.epoch != (*block)->epoch;
+    if (follows && !stale) out.extents.push_back(**found);
+  }
   return out;
 }
 

@@ -48,6 +48,23 @@ struct ParseOptions {
 // Code::corrupt, version, or the failure to read.
 Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options = {});
 
+struct ScannedExtent {
+  ParsedExtent extent;
+  std::uint32_t seq = 0;
+};
+
+// What can be told of a damaged file.
+struct ScannedFile {
+  Head head;
+  Schema schema;
+  std::optional<Superblock> superblock;  // where one is whole
+  std::vector<ScannedExtent> extents;    // some may be missing, or reach past the file's end
+  std::uint64_t file_size = 0;
+};
+
+// Looks for extents wherever one may begin. Code::corrupt where neither head is whole.
+Result<ScannedFile> scan_file(const os::File& file);
+
 // The newer whole superblock; parse_file() also checks it against the file.
 Result<Superblock> read_superblock(const os::File& file, const ParseOptions& options);
 

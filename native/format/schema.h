@@ -16,6 +16,7 @@ struct Schema {
   IndexType index_type = IndexType::flat;
   bool allow_non_finite = false;
   bool has_codes = true;  // the int8 column
+  bool operator==(const Schema&) const = default;
 
   // Bytes of one vector, and from one slot to the next in each column.
   std::uint32_t vector_bytes() const noexcept { return dimension * 4; }

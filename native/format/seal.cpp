@@ -1,6 +1,9 @@
 #include "format/seal.h"
 
+#include <cstring>
+
 #include "base/crc32c.h"
+#include "base/random.h"
 
 namespace jvdb::format {
 
@@ -24,6 +27,18 @@ std::uint32_t crc_of(const ExtentHeader& header) noexcept {
 
 std::uint32_t crc_of(const Record& record) noexcept {
   return crc32c(&record, offsetof(Record, record_crc));
+}
+
+Uuid random_uuid() {
+  Uuid uuid;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint64_t bits = random_u64();
+    std::memcpy(uuid.data() + 8 * half, &bits, sizeof bits);
+  }
+  // RFC 9562: version 4, variant 1.
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0F) | 0x40);
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3F) | 0x80);
+  return uuid;
 }
 
 Head make_head(const Schema& schema, const ExtentGeometry& first, const Uuid& uuid,

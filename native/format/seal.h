@@ -15,6 +15,9 @@ std::uint32_t crc_of(const Superblock& block) noexcept;
 std::uint32_t crc_of(const ExtentHeader& header) noexcept;
 std::uint32_t crc_of(const Record& record) noexcept;
 
+// Of a new database: random, version 4 of RFC 9562.
+Uuid random_uuid();
+
 Head make_head(const Schema& schema, const ExtentGeometry& first, const Uuid& uuid,
                std::uint64_t created_us, std::uint64_t id_hash_seed,
                std::uint32_t feature_incompat = 0) noexcept;

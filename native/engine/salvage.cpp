@@ -1,0 +1,364 @@
+#include "engine/salvage.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "base/crc32c.h"
+#include "base/guarded.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "engine/clock.h"
+#include "engine/rows.h"
+#include "engine/unnamed_file.h"
+#include "format/seal.h"
+#include "simd/kernels.h"
+
+namespace jvdb::engine {
+namespace {
+
+using format::Operation;
+using format::Record;
+
+using Bytes = std::vector<std::byte>;
+
+// The last put of an id, as far as it could be read.
+struct Found {
+  Record record;
+  std::size_t extent = 0;
+};
+
+// The parts of a damaged file that records stand for. A failure to read them is damage.
+class Payload {
+ public:
+  Payload(const os::File& file, const format::ScannedFile& scanned)
+      : file_(file), scanned_(scanned) {}
+
+  // Whether the record points to where its extent keeps such things.
+  bool placed(const Found& found) const noexcept;
+  bool vector(const Found& found, std::byte* to) const;
+  bool heap(const Found& found, Bytes& to) const;
+
+ private:
+  const os::File& file_;
+  const format::ScannedFile& scanned_;
+};
+
+bool Payload::placed(const Found& found) const noexcept {
+  const format::ExtentGeometry& extent = scanned_.extents[found.extent].extent.geometry;
+  const format::Schema& schema = scanned_.schema;
+  const Record& record = found.record;
+  std::uint32_t slot = 0;
+  if (format::operation_of(record) == Operation::put) {
+    if (record.offset < extent.vectors_offset) return false;
+    const std::uint64_t number = (record.offset - extent.vectors_offset) / schema.vector_stride();
+    if (number >= extent.counts.slots) return false;
+    slot = static_cast<std::uint32_t>(number);
+  }
+  const std::uint64_t heap =
+      std::min(std::uint64_t{record.heap_offset} * format::kHeapUnit, extent.counts.heap_bytes);
+  return format::record_fits(record, schema, extent, slot, heap);
+}
+
+bool Payload::vector(const Found& found, std::byte* to) const {
+  const std::uint32_t size = scanned_.schema.vector_bytes();
+  return file_.read(found.record.offset, to, size).ok() &&
+         crc32c(to, size) == found.record.vector_crc;
+}
+
+bool Payload::heap(const Found& found, Bytes& to) const {
+  const format::ExtentGeometry& extent = scanned_.extents[found.extent].extent.geometry;
+  to.resize(std::uint64_t{found.record.heap_length} * format::kHeapUnit);
+  const std::uint64_t at =
+      extent.heap_offset + std::uint64_t{found.record.heap_offset} * format::kHeapUnit;
+  return file_.read(at, to.data(), to.size()).ok() &&
+         crc32c(to.data(), to.size()) == found.record.heap_crc;
+}
+
+// What was found to be whole, read once more.
+class SalvagedRows final : public Rows {
+ public:
+  SalvagedRows(const Payload& payload, const format::Schema& schema, std::vector<Found> found)
+      : payload_(payload), schema_(schema), found_(std::move(found)) {}
+
+  Result<bool> next(Row& out) override;
+  std::optional<RowSize> peek() override {
+    if (peeked_ == found_.size()) return std::nullopt;
+    return RowSize{true, std::uint64_t{found_[peeked_++].record.heap_length} * format::kHeapUnit};
+  }
+  void rewind() override { peeked_ = next_; }
+  void release() noexcept override { buffers_.clear(); }
+
+ private:
+  std::byte* room(std::size_t size) { return buffers_.emplace_back(size).data(); }
+
+  const Payload& payload_;
+  const format::Schema schema_;
+  const std::vector<Found> found_;
+  std::size_t next_ = 0;
+  std::size_t peeked_ = 0;
+  std::deque<Bytes> buffers_;
+};
+
+Result<bool> SalvagedRows::next(Row& out) {
+  if (next_ == found_.size()) return false;
+  const Found& found = found_[next_++];
+  out = Row{};
+  out.record = found.record;
+  std::byte* vector = room(schema_.vector_stride());
+  Bytes heap;
+  if (!payload_.vector(found, vector) || !payload_.heap(found, heap)) {
+    return Status(Code::io, "what was read of a damaged file changes from one time to the next");
+  }
+  out.vector = vector;
+  if (!heap.empty()) out.heap = buffers_.emplace_back(std::move(heap)).data();
+  if (!schema_.has_codes) return true;
+  // Made anew, whether the old one is whole or not.
+  std::byte* code = room(schema_.code_stride());
+  const simd::Encoded encoded =
+      simd::kernels().encode(reinterpret_cast<const float*>(vector), schema_.dimension,
+                             reinterpret_cast<std::uint8_t*>(code), schema_.code_stride());
+  out.code = code;
+  out.record.norm = static_cast<float>(std::sqrt(encoded.squared_norm));
+  out.record.code_scale = encoded.scale;
+  out.record.code_error = encoded.error;
+  out.record.code_crc = crc32c(code, schema_.code_stride());
+  return true;
+}
+
+class Salvage {
+ public:
+  Salvage(const os::File& file, format::ScannedFile scanned, Job& job)
+      : file_(file), scanned_(std::move(scanned)), payload_(file, scanned_), job_(job) {}
+
+  Status read();
+  Result<SalvageReport> write(os::FileSystem& files, const std::string& to);
+
+ private:
+  static constexpr std::size_t kAtOnce = 4096;  // records
+
+  Status read_extent(std::size_t index);
+  void take(const Record& record, std::size_t extent, std::uint32_t index);
+  void end_group();
+  void apply(const Found& found);
+  std::optional<std::string> id_of(const Found& found);
+  bool counts(const Record& record, std::size_t extent) const noexcept;
+  void unreadable(std::size_t extent, std::uint32_t index, std::uint64_t count);
+  void wrong(std::uint64_t offset, std::uint64_t lsn, std::string message);
+  void lose(const std::string& id, const Found& found, const char* why);
+  std::uint64_t place_of(const Found& found) const noexcept;
+
+  const os::File& file_;
+  const format::ScannedFile scanned_;
+  const Payload payload_;
+  Job& job_;
+  SalvageReport report_;
+
+  std::uint64_t lsn_ = 0;  // of the last record that counts
+  std::uint64_t time_us_ = 0;
+  std::uint32_t zeros_ = 0;  // records before the next that were never written, or wiped
+  std::vector<Found> group_;
+  std::unordered_map<std::string, Found> latest_;  // by id
+  Bytes heap_;
+};
+
+void Salvage::wrong(std::uint64_t offset, std::uint64_t lsn, std::string message) {
+  ++report_.error_count;
+  if (report_.errors.size() < VerifyReport::kMostErrors) {
+    report_.errors.push_back({offset, lsn, std::move(message)});
+  }
+}
+
+Status Salvage::read() {
+  const std::uint32_t expected = scanned_.superblock ? scanned_.superblock->extent_count : 0;
+  std::uint32_t seq = 0;
+  for (std::size_t i = 0; i < scanned_.extents.size(); ++i) {
+    const std::uint32_t found = scanned_.extents[i].seq;
+    if (found != ++seq) {
+      wrong(scanned_.extents[i].extent.geometry.offset, 0,
+            text("the extents ", seq, " to ", found - 1, " can't be found"));
+    }
+    seq = found;
+    if (Status status = read_extent(i); !status) return status;
+  }
+  if (seq < expected) {
+    wrong(scanned_.file_size, 0,
+          text("the extents ", seq + 1, " to ", expected, " can't be found"));
+  }
+  if (!scanned_.superblock) wrong(format::kSuperblockOffsets[0], 0, "neither superblock is whole");
+  // A group whose end is missing does not count.
+  group_.clear();
+  if (scanned_.superblock) {  // a removal at the floor left no record
+    lsn_ = std::max(lsn_, scanned_.superblock->history_floor_lsn);
+    time_us_ = std::max(time_us_, scanned_.superblock->history_floor_time_us);
+  }
+  return {};
+}
+
+Status Salvage::read_extent(std::size_t index) {
+  const format::ParsedExtent& extent = scanned_.extents[index].extent;
+  const std::uint32_t count = extent.geometry.counts.records;
+  std::vector<Record> records(std::min<std::size_t>(kAtOnce, count));
+  zeros_ = 0;
+  for (std::uint32_t first = 0; first < count;) {
+    if (Status status = job_.advance(0); !status) return status;
+    const std::uint64_t at = extent.geometry.records_offset() + first * sizeof(Record);
+    const std::uint64_t there =
+        at < scanned_.file_size ? (scanned_.file_size - at) / sizeof(Record) : 0;
+    const auto size =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>({records.size(), count - first, there}));
+    if (size == 0) {
+      wrong(scanned_.file_size, 0, "the file was cut short");
+      return {};
+    }
+    if (!file_.read(at, records.data(), size * sizeof(Record))) {
+      unreadable(index, first, size);
+    } else {
+      for (std::uint32_t i = 0; i < size; ++i) take(records[i], index, first + i);
+    }
+    first += size;
+    job_.done += size * sizeof(Record);
+  }
+  return {};
+}
+
+// Whether it belongs to the history: not to what was left of an append that failed, or before.
+bool Salvage::counts(const Record& record, std::size_t extent) const noexcept {
+  if (record.lsn <= lsn_ || record.lsn < scanned_.extents[extent].extent.base_lsn) return false;
+  if (extent + 1 < scanned_.extents.size() &&
+      record.lsn >= scanned_.extents[extent + 1].extent.base_lsn) {
+    return false;
+  }
+  return !scanned_.superblock || record.lsn < scanned_.superblock->epoch_start_lsn ||
+         record.epoch == scanned_.superblock->epoch;
+}
+
+void Salvage::take(const Record& record, std::size_t extent, std::uint32_t index) {
+  static constexpr Record empty{};
+  if (std::memcmp(&record, &empty, sizeof record) == 0) {
+    ++zeros_;
+    return;
+  }
+  const Found found{record, extent};
+  const bool whole = record.record_crc == format::crc_of(record) && payload_.placed(found);
+  if (whole && !counts(record, extent)) return;
+  if (zeros_ > 0) unreadable(extent, index - zeros_, zeros_);
+  zeros_ = 0;
+  if (!whole) return unreadable(extent, index, 1);
+  lsn_ = record.lsn;
+  time_us_ = std::max(time_us_, record.timestamp_us);
+  // Behind a gap another group may have begun: what is there of the last one is taken.
+  if (!group_.empty() && group_.back().record.lsn + 1 != record.lsn) end_group();
+  group_.push_back(found);
+  if (!format::more_follows(record)) end_group();
+}
+
+// What was never promised to be on the disk may be torn.
+void Salvage::unreadable(std::size_t extent, std::uint32_t index, std::uint64_t count) {
+  const format::ParsedExtent& in = scanned_.extents[extent].extent;
+  if (scanned_.superblock && in.base_lsn + index > scanned_.superblock->durable_lsn) return;
+  report_.unreadable += count;
+  wrong(in.geometry.records_offset() + std::uint64_t{index} * sizeof(Record), 0,
+        count == 1 ? std::string("a record does not match its checksum")
+                   : text(count, " records can't be read"));
+}
+
+void Salvage::end_group() {
+  for (const Found& found : group_) apply(found);
+  group_.clear();
+}
+
+std::uint64_t Salvage::place_of(const Found& found) const noexcept {
+  return scanned_.extents[found.extent].extent.geometry.offset;
+}
+
+// The key of the id's place in latest_.
+std::optional<std::string> Salvage::id_of(const Found& found) {
+  if (scanned_.schema.id_type == format::IdType::int64) return std::to_string(found.record.id);
+  if (!payload_.heap(found, heap_)) return std::nullopt;
+  Record at_start = found.record;
+  at_start.heap_offset = 0;
+  const auto entry =
+      format::heap_entry(at_start, scanned_.schema.id_type, heap_.data(), heap_.size());
+  const bool right =
+      entry && hash_text(entry->id, scanned_.head.identity.id_hash_seed) == found.record.id;
+  return right ? std::optional(std::string(entry->id)) : std::nullopt;
+}
+
+void Salvage::apply(const Found& found) {
+  const auto id = id_of(found);
+  if (!id) {
+    ++report_.unreadable;
+    wrong(place_of(found), found.record.lsn, "an id does not match its checksum");
+    return;
+  }
+  if (format::operation_of(found.record) == Operation::put) {
+    latest_[*id] = found;
+  } else {
+    latest_.erase(*id);
+  }
+}
+
+void Salvage::lose(const std::string& id, const Found& found, const char* why) {
+  ++report_.lost;
+  if (report_.lost_ids.size() < SalvageReport::kMostNamed) report_.lost_ids.push_back(id);
+  wrong(found.record.offset, found.record.lsn, text(why, " of id ", id, " can't be read"));
+}
+
+Result<SalvageReport> Salvage::write(os::FileSystem& files, const std::string& to) {
+  auto unnamed = UnnamedFile::create(files, to);
+  if (!unnamed) return unnamed.status();
+  std::vector<Found> whole;
+  Bytes vector(scanned_.schema.vector_bytes());
+  job_.total = job_.done + 3 * latest_.size() * vector.size();
+  for (const auto& [id, found] : latest_) {
+    if (Status status = job_.advance(vector.size()); !status) return status;
+    if (!payload_.vector(found, vector.data())) {
+      lose(id, found, "the vector");
+    } else if (!payload_.heap(found, heap_)) {
+      lose(id, found, "the metadata");
+    } else {
+      whole.push_back(found);
+    }
+  }
+  std::sort(whole.begin(), whole.end(),
+            [](const Found& a, const Found& b) { return a.record.lsn < b.record.lsn; });
+  const NewFile::Origin origin{scanned_.schema, format::random_uuid(),
+                               scanned_.head.identity.created_us,
+                               scanned_.head.identity.id_hash_seed};
+  NewFile made(unnamed->file(), origin, job_);
+  SalvagedRows rows(payload_, scanned_.schema, std::move(whole));
+  if (Status status = made.add_floor(rows, lsn_, time_us_); !status) return status;
+  auto finished = unnamed->finish(made, false, job_);
+  if (!finished) return finished.status();
+  job_.total = job_.done.load();
+  report_.live = finished->live;
+  report_.bytes = finished->bytes;
+  report_.last_lsn = lsn_;
+  return std::move(report_);
+}
+
+}  // namespace
+
+Result<SalvageReport> salvage(os::FileSystem& files, const std::string& from, const std::string& to,
+                              Job& job) {
+  return guarded([&]() -> Result<SalvageReport> {
+    const std::uint64_t began = now_us();
+    if (auto level = simd::choose(); !level) return level.status();
+    auto file = files.open(from, os::Access::read_only);
+    if (!file) return file.status();
+    auto scanned = format::scan_file(**file);
+    if (!scanned) return scanned.status();
+    Salvage work(**file, std::move(*scanned), job);
+    if (Status status = work.read(); !status) return status;
+    auto report = work.write(files, to);
+    if (report) report->duration_us = now_us() - began;
+    return report;
+  });
+}
+
+}  // namespace jvdb::engine

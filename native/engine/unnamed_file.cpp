@@ -1,0 +1,94 @@
+#include "engine/unnamed_file.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "engine/open_file.h"
+
+namespace jvdb::engine {
+
+Result<UnnamedFile> UnnamedFile::create(os::FileSystem& files, const std::string& path) {
+  if (files.stat(path)) {
+    return Status(Code::exists,
+                  text(path, " exists already, and nothing is written over; give another path"));
+  }
+  std::string temporary = text(path, ".tmp-", random_u64());
+  auto file = files.create(temporary);
+  if (!file) return file.status();
+  return UnnamedFile(files, path, std::move(temporary), std::move(*file));
+}
+
+UnnamedFile::UnnamedFile(UnnamedFile&& other) noexcept
+    : files_(other.files_),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)) {}
+
+UnnamedFile::~UnnamedFile() {
+  if (temporary_.empty()) return;
+  file_.reset();
+  (void)files_.remove(temporary_);
+}
+
+Result<FinishedFile> UnnamedFile::finish(NewFile& made, bool increment, Job& job) {
+  const std::uint32_t features = increment ? format::kIncrementFeature : 0;
+  if (Status status = made.write_heads({}, features); !status) return status;
+  auto counts = verify(increment, job);
+  if (!counts) return counts.status();
+  Status status = made.write_heads(*counts, features);
+  if (status) status = file_->sync();
+  if (!status) return status;
+  auto out = measure();
+  if (!out) return out;
+  out->live = counts->live;
+  status = job.go_on();
+  file_.reset();  // the directory takes its descriptor
+  if (status) status = files_.rename_new(temporary_, path_);
+  if (!status) return status;
+  temporary_.clear();
+  status = files_.sync_directory(path_);
+  if (!status) return status;
+  return out;
+}
+
+Result<NewFile::Counts> UnnamedFile::verify(bool increment, Job& job) {
+  auto file = files_.open(temporary_, os::Access::read_only);
+  if (!file) return file.status();
+  (*file)->set_path(path_);
+  OpenOptions options;
+  options.read_only = true;
+  options.increment = increment;
+  auto opened = OpenFile::open(std::move(*file), options);
+  if (!opened) return opened.status();
+  auto report = (*opened)->verify(true, job);
+  if (!report) return report.status();
+  if (report->error_count > 0) {
+    return Status(Code::corrupt,
+                  text("the copy would be damaged, as what it is of: ", report->errors[0].message,
+                       report->error_count > 1 ? text(" (and ", report->error_count - 1, " more)")
+                                               : std::string(),
+                       "; nothing was written to ", path_, "; salvage what is whole"));
+  }
+  const Tail tail = (*opened)->tail();
+  return NewFile::Counts{tail.live, tail.dead};
+}
+
+Result<FinishedFile> UnnamedFile::measure() const {
+  auto info = file_->info();
+  if (!info) return info.status();
+  FinishedFile out;
+  out.bytes = info->size;
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < out.bytes; at += buffer.size()) {
+    const std::size_t piece = std::min<std::uint64_t>(buffer.size(), out.bytes - at);
+    if (Status status = file_->read(at, buffer.data(), piece); !status) return status;
+    out.crc = crc32c(buffer.data(), piece, out.crc);
+  }
+  return out;
+}
+
+}  // namespace jvdb::engine
