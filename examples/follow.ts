@@ -19,9 +19,10 @@ type Store = MemoryMappedVectorStore<Metadata, number>;
 
 const DIMENSION = 64;
 
-// Flushes now and then, and goes on until it is killed.
+// Flushes now and then, and goes on until it is killed. Compacting would drop changes that the copy has not
+// seen; it could only begin anew then.
 const WRITER = `const { MemoryMappedVectorStore } = require('jvdb');
-  const store = new MemoryMappedVectorStore(process.argv[1], ${DIMENSION});
+  const store = new MemoryMappedVectorStore(process.argv[1], ${DIMENSION}, { autoCompact: false });
   for (let n = 0; ; n++) {
     store.storeVector(n % 5000, new Float32Array(${DIMENSION}).fill(n), { n });
     if (n % 7 === 0) store.deleteVector((n * 3) % 5000);
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
   const file = path.join(directory, 'source.jvdb');
   new MemoryMappedVectorStore(file, DIMENSION).close();
   const writer = spawn(process.execPath, ['-e', WRITER, file], { stdio: 'inherit' });
-  {
+  try {
     using source: Store = MemoryMappedVectorStore.open(file, { readOnly: true });
     using copy: Store = new MemoryMappedVectorStore(path.join(directory, 'copy.jvdb'), DIMENSION);
     let lsn = 0;
@@ -66,8 +67,10 @@ async function main(): Promise<void> {
     await takeOver(source, copy, lsn);
     console.log(`The writer was killed after ${source.lastLsn.toLocaleString('en')} changes.`);
     console.log(`The copy has ${same(source, copy) ? 'all' : 'NOT ALL'} of its ${source.vectorCount} vectors.`);
+  } finally {
+    writer.kill('SIGKILL');
+    rmSync(directory, { recursive: true });
   }
-  rmSync(directory, { recursive: true });
 }
 
 void main();

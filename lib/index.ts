@@ -1,6 +1,15 @@
 /**
  * jvdb: an embedded, persistent vector store for Node.js.
  */
+export { BackupDirectory, type BackupSource, type BackupSources } from './backup/backup-directory.js';
+export type {
+  BackupInfo,
+  BackupRestoreOptions,
+  BackupRestoreReport,
+  BackupRunOptions,
+  BackupVerification,
+  Retention,
+} from './backup/types.js';
 export { JvdbError, type JvdbErrorCode } from './errors.js';
 export { VectorFlushManager, type Flushable } from './flush-manager.js';
 export { InMemoryDatabasePersistence } from './persistence/in-memory.js';
@@ -38,3 +47,17 @@ export type {
   VectorInput,
   VectorRecord,
 } from './types.js';
+export type {
+  AutoCompactOptions,
+  BackupOptions,
+  BackupReport,
+  CompactReport,
+  JobOptions,
+  Progress,
+  RestoreOptions,
+  RestoreReport,
+  SalvageReport,
+  VerifyError,
+  VerifyOptions,
+  VerifyReport,
+} from './upkeep-types.js';

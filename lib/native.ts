@@ -6,6 +6,7 @@ import path from 'node:path';
 import load from 'node-gyp-build';
 import { describe, JvdbError, toJvdbError } from './errors.js';
 import type { DistanceMetric, IdType, StoreStats } from './types.js';
+import type { BackupReport, CompactReport, RestoreReport, SalvageReport, VerifyReport } from './upkeep-types.js';
 
 declare const handle: unique symbol;
 /** An open store. */
@@ -26,7 +27,27 @@ export interface Canceller {
   readonly [canceller]: true;
 }
 
+declare const job: unique symbol;
+/** Watches long work, and gives it up. */
+export interface Job {
+  readonly [job]: true;
+}
+
 type Id = number | bigint | string;
+
+/** As `VerifyReport`, which adds what follows from it. */
+export type NativeVerifyReport = Omit<VerifyReport, 'ok'>;
+/** Of a file that isn't open. */
+export type NativeFileReport = NativeVerifyReport & { fileBytes: number; crc32c: number };
+/** As `BackupReport`; times in milliseconds since 1970. */
+export type NativeBackupReport = Omit<BackupReport, 'path' | 'kind' | 'sinceTime' | 'lastTime' | 'crc32c'> & {
+  increment: boolean;
+  sinceTime: number;
+  lastTime: number;
+  crc32c: number;
+};
+/** As `RestoreReport`; the time in milliseconds since 1970. */
+export type NativeRestoreReport = Omit<RestoreReport, 'lastTime'> & { lastTime: number };
 
 /** The arguments of open(); metric, id type and access are positions in their lists of names. */
 export type OpenArguments = [
@@ -162,6 +183,22 @@ export interface Native {
   changeCursor(store: Handle, sinceLsn: number): ChangeCursor;
   changeCursorEnd(cursor: ChangeCursor): void;
   cursorChanges(cursor: ChangeCursor): Promise<ChangeColumns>;
+  job(): Job;
+  /** What runs with it rejects with code JVDB_ABORTED soon after. */
+  cancelJob(job: Job): void;
+  jobProgress(job: Job): [done: number, total: number];
+  verify(store: Handle, deep: boolean, job: Job): Promise<NativeVerifyReport>;
+  verifyFile(path: string, increment: boolean, job: Job): Promise<NativeFileReport>;
+  compact(store: Handle, job: Job): Promise<CompactReport>;
+  backup(store: Handle, path: string, sinceLsn: number | undefined, job: Job): Promise<NativeBackupReport>;
+  restore(
+    from: readonly string[],
+    to: string,
+    lsn: number | undefined,
+    milliseconds: number | undefined,
+    job: Job,
+  ): Promise<NativeRestoreReport>;
+  salvage(from: string, to: string, job: Job): Promise<Omit<SalvageReport, 'ok'>>;
   vectorCount(store: Handle): number;
   capacity(store: Handle): number;
   lastLsn(store: Handle): number;

@@ -25,6 +25,7 @@ const STORE_OPTIONS = [
   'access',
   'allowNonFinite',
   'flushOnExit',
+  'autoCompact',
 ] as const satisfies readonly (keyof StoreOptions)[];
 
 // Later calls need it too, wherever the process is by then. Nothing else is made of it: a slash at the

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { policyOf, type Policy } from './auto-compaction.js';
 import { forget, lookAfter } from './exit.js';
 import { toJvdbError } from './errors.js';
 import { guard, guardAsync, native, type Handle } from './native.js';
@@ -13,15 +14,20 @@ export class Opened {
    *
    * @param handle - the open store
    * @param readOnly - whether it was opened so
+   * @param autoCompact - when it compacts itself
    */
   constructor(
     readonly handle: Handle,
     readonly readOnly: boolean,
+    readonly autoCompact: Policy,
   ) {}
 }
 
 /** Names the handle in a store: no name that a class made of ours could use for its own. */
 export const HANDLE: unique symbol = Symbol('handle');
+
+/** Names the policy by which a store compacts itself. */
+export const POLICY: unique symbol = Symbol('policy');
 
 const OWN_THREAD = 'a store belongs to the thread that opened it; open its filePath in the other one too';
 
@@ -42,7 +48,8 @@ export function openSync(
 ): Opened {
   return guard(() => {
     const args = openArguments(filePath, dimension, options, followLinks);
-    return new Opened(native.open(...args), args[2]);
+    const policy = policyOf(options.autoCompact);
+    return new Opened(native.open(...args), args[2], policy);
   });
 }
 
@@ -57,7 +64,8 @@ export function openSync(
 export async function openOffLoop(filePath: string, options: StoreOptions, followLinks = true): Promise<Opened> {
   return guardAsync(async () => {
     const args = openArguments(filePath, undefined, options, followLinks);
-    return new Opened(await native.openAsync(...args), args[2]);
+    const policy = policyOf(options.autoCompact);
+    return new Opened(await native.openAsync(...args), args[2], policy);
   });
 }
 
@@ -75,6 +83,8 @@ function factsOf(handle: Handle): ReturnType<typeof native.facts> {
 export abstract class StoreHandle implements Disposable, AsyncDisposable {
   /** @internal */
   declare readonly [HANDLE]: Handle;
+  /** @internal */
+  declare readonly [POLICY]: Policy;
 
   /** Values of each vector. */
   readonly dimension: number;
@@ -98,6 +108,7 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
     const opened = options instanceof Opened ? options : openSync(filePath, dimension, options);
     const { handle } = opened;
     Object.defineProperty(this, HANDLE, { value: handle });
+    Object.defineProperty(this, POLICY, { value: opened.readOnly ? undefined : opened.autoCompact });
     keepOnThread(this, OWN_THREAD);
     const [hasDimension, metric, idType] = factsOf(handle);
     lookAfter(this, handle);

@@ -4,7 +4,8 @@ import { toJvdbError } from './errors.js';
 import { fromJson } from './metadata.js';
 import { guard, native, type Canceller, type HitColumns } from './native.js';
 import { rawSearchOptions, searchOptions, toQueries, toQuery, type CheckedSearchOptions } from './search-arguments.js';
-import { HANDLE, StoreHandle } from './store-handle.js';
+import { HANDLE } from './store-handle.js';
+import { StoreUpkeep } from './store-upkeep.js';
 import type { RawSearchOptions, RawSearchResult, SearchHit, SearchOptions, VectorId, VectorInput } from './types.js';
 
 /**
@@ -14,7 +15,7 @@ import type { RawSearchOptions, RawSearchResult, SearchHit, SearchOptions, Vecto
  * @template M - the metadata stored with a vector
  * @template I - the ids
  */
-export abstract class StoreSearcher<M extends object, I extends VectorId> extends StoreHandle {
+export abstract class StoreSearcher<M extends object, I extends VectorId> extends StoreUpkeep {
   /**
    * The vectors most like a query, off the event loop.
    *

@@ -1,9 +1,15 @@
+import { AutoCompaction } from './auto-compaction.js';
 import { toFlat, toFloat32, toIdColumn } from './arguments.js';
 import { toJson, toMetadataColumn } from './metadata.js';
 import { guard, guardAsync, native } from './native.js';
-import { HANDLE, openOffLoop, openSync, type Opened } from './store-handle.js';
+import { HANDLE, openOffLoop, openSync, POLICY, type Opened } from './store-handle.js';
 import { StoreReader } from './store-reader.js';
 import type { OptionsFor, StoreOptions, VectorId, VectorInput } from './types.js';
+import { restore, salvage, verifyFile } from './upkeep.js';
+import type { JobOptions, RestoreOptions, RestoreReport, SalvageReport, VerifyReport } from './upkeep-types.js';
+
+/** Names what tells a store by what to compact itself. */
+export const COMPACT_THROUGH: unique symbol = Symbol('compact through');
 
 /**
  * A store of vectors in one memory-mapped file.
@@ -26,6 +32,8 @@ export class MemoryMappedVectorStore<
   M extends object = Record<string, unknown>,
   I extends VectorId = VectorId,
 > extends StoreReader<M, I> {
+  readonly #autoCompaction: AutoCompaction | undefined;
+
   /**
    * Opens a database, or creates it where there is no file.
    *
@@ -39,6 +47,28 @@ export class MemoryMappedVectorStore<
   constructor(filePath: string, dimension: number, ...options: OptionsFor<I>) {
     const [given = {}] = options;
     super(filePath, dimension, given);
+    const policy = this[POLICY];
+    if (policy === undefined) return;
+    this.#autoCompaction = new AutoCompaction(
+      policy,
+      this.dimension,
+      () => this.stats(),
+      async () => this.compact(),
+    );
+  }
+
+  // What every change returns: how much was changed, or the LSN, 0 where nothing was.
+  #changed(result: number, count = result === 0 ? 0 : 1): number {
+    this.#autoCompaction?.changed(count);
+    return result;
+  }
+
+  /**
+   * @internal
+   * @param through - what compacts it when that is due, and who is told what failed
+   */
+  [COMPACT_THROUGH](...through: Parameters<AutoCompaction['through']>): void {
+    this.#autoCompaction?.through(...through);
   }
 
   /**
@@ -71,6 +101,53 @@ export class MemoryMappedVectorStore<
   }
 
   /**
+   * Makes a new database of a whole copy and the increments that follow it one by one, off the event loop.
+   * It is verified before it gets its name; nothing else is written to. It is a database of its own: a
+   * backup of it begins with a whole copy.
+   *
+   * @param from - the path of a whole copy, or of a database that is closed; or the paths of one and of its
+   *   increments, in order
+   * @param to - the new file; nothing may have the name
+   * @param options - see `RestoreOptions`
+   * @returns a promise of what was made
+   * @throws JvdbError `JVDB_EXISTS`; `JVDB_CORRUPT` where a part is damaged, by name; `JVDB_CONFLICT` where
+   *   an increment doesn't follow what is before it; `JVDB_NOT_FOUND` where the LSN or time is outside
+   */
+  static async restore(
+    from: string | readonly string[],
+    to: string,
+    options: RestoreOptions = {},
+  ): Promise<RestoreReport> {
+    return restore(from, to, options);
+  }
+
+  /**
+   * Copies what is whole out of a damaged file, which is only read, to a new one, off the event loop. LSNs
+   * and times stay.
+   *
+   * @param from - the damaged file
+   * @param to - the new file; nothing may have the name
+   * @param options - see `JobOptions`
+   * @returns a promise of what was copied, and what could not be
+   * @throws JvdbError `JVDB_EXISTS`; `JVDB_CORRUPT` where neither copy of the file's header is whole
+   */
+  static async salvage(from: string, to: string, options: JobOptions = {}): Promise<SalvageReport> {
+    return salvage(from, to, options);
+  }
+
+  /**
+   * Verifies a file that need not be open, deeply, off the event loop. A file that can't be opened has one
+   * error, which says why.
+   *
+   * @param filePath - the file
+   * @param options - see `JobOptions`
+   * @returns a promise of what was found
+   */
+  static async verifyFile(filePath: string, options: JobOptions = {}): Promise<VerifyReport> {
+    return verifyFile(filePath, options);
+  }
+
+  /**
    * Inserts a vector, or replaces the one with this id.
    *
    * @param id - of the store's idType; a string has 1 to 1024 bytes of UTF-8
@@ -80,12 +157,14 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, a positive integer
    */
   storeVector(id: I, vector: VectorInput, metadata?: M | string): number {
-    return guard(() =>
-      native.put(
-        this[HANDLE],
-        id,
-        toFloat32(vector, this.dimension),
-        metadata === undefined ? undefined : toJson(metadata),
+    return this.#changed(
+      guard(() =>
+        native.put(
+          this[HANDLE],
+          id,
+          toFloat32(vector, this.dimension),
+          metadata === undefined ? undefined : toJson(metadata),
+        ),
       ),
     );
   }
@@ -99,10 +178,11 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   updateVector(id: I, vector: VectorInput, metadata?: M | string): number {
-    return guard(() => {
+    const lsn = guard(() => {
       const json = metadata === undefined ? undefined : toJson(metadata);
       return native.update(this[HANDLE], id, toFloat32(vector, this.dimension), json, metadata === undefined);
     });
+    return this.#changed(lsn);
   }
 
   /**
@@ -113,7 +193,7 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   updateMetadata(id: I, metadata: M | string): number {
-    return guard(() => native.update(this[HANDLE], id, undefined, toJson(metadata), false));
+    return this.#changed(guard(() => native.update(this[HANDLE], id, undefined, toJson(metadata), false)));
   }
 
   /**
@@ -123,7 +203,7 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   deleteVector(id: I): number {
-    return guard(() => native.remove(this[HANDLE], id));
+    return this.#changed(guard(() => native.remove(this[HANDLE], id)));
   }
 
   /**
@@ -141,7 +221,8 @@ export class MemoryMappedVectorStore<
     vectors: Float32Array | readonly VectorInput[],
     metadata?: readonly (M | string | undefined)[],
   ): number {
-    return guard(() => native.putBatch(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
+    const count = guard(() => native.putBatch(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
+    return this.#changed(count, count);
   }
 
   /**
@@ -158,7 +239,8 @@ export class MemoryMappedVectorStore<
     vectors: Float32Array | readonly VectorInput[],
     metadata?: readonly (M | string | undefined)[],
   ): Promise<number> {
-    return guardAsync(() => native.putBatchAsync(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
+    const count = await guardAsync(() => native.putBatchAsync(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
+    return this.#changed(count, count);
   }
 
   #batch(
@@ -177,7 +259,8 @@ export class MemoryMappedVectorStore<
    * @returns how many were deleted
    */
   batchDelete(ids: readonly I[] | BigInt64Array | Float64Array): number {
-    return guard(() => native.removeBatch(this[HANDLE], toIdColumn(ids)));
+    const count = guard(() => native.removeBatch(this[HANDLE], toIdColumn(ids)));
+    return this.#changed(count, count);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { AutoCompactOptions } from './upkeep-types.js';
+
 /** The id of a vector: number or bigint (0 … 2^63-1) in a store of idType 'int64', else string. */
 export type VectorId = number | bigint | string;
 
@@ -44,6 +46,11 @@ export interface StoreOptions {
    * that was added after the first store was opened is not flushed. Default true.
    */
   flushOnExit?: boolean | undefined;
+  /**
+   * Compact the file, off the event loop, when so much of it is dead: `true` for the defaults, 30 % of the
+   * vectors and 10 MiB; `false` for never. What fails is a process warning. Default true.
+   */
+  autoCompact?: boolean | AutoCompactOptions | undefined;
 }
 
 /** The options of a new store whose ids are of type `I`: an id type other than the default is named. */

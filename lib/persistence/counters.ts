@@ -10,6 +10,7 @@ export class Counters {
   lruMisses = 0;
   limitExceeded = 0;
   flushes = 0;
+  compactions = 0;
   errors = 0;
   lastError: JvdbError | undefined;
   #evictions = 0;
@@ -64,10 +65,11 @@ export class Counters {
     | 'flushes'
     | 'lastFlushMs'
     | 'p95FlushMs'
+    | 'compactions'
     | 'errors'
     | 'lastError'
   > {
-    const { lruHits, lruMisses, limitExceeded, flushes, errors, lastError } = this;
+    const { lruHits, lruMisses, limitExceeded, flushes, compactions, errors, lastError } = this;
     const sorted = [...this.#flushMs].sort((a, b) => a - b);
     const since = (performance.now() - MINUTE) / 1000;
     const recent = this.#perSecond.filter(({ second }) => second > since);
@@ -78,6 +80,7 @@ export class Counters {
       evictionsPerMinute: recent.reduce((sum, { evictions }) => sum + evictions, 0),
       limitExceeded,
       flushes,
+      compactions,
       lastFlushMs: this.#lastFlushMs,
       p95FlushMs: sorted[Math.max(0, Math.ceil(sorted.length * 0.95) - 1)] ?? 0,
       errors,

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { invalid, shown } from '../arguments.js';
-import { describe, JvdbError, type JvdbErrorCode } from '../errors.js';
+import { codeOf, makeDirectory, OWNER_ONLY, syncDirectory, system } from '../directories.js';
+import { JvdbError } from '../errors.js';
 import { guard, native } from '../native.js';
 import { openArguments } from '../open-arguments.js';
 import type { StoreOptions } from '../types.js';
@@ -22,33 +13,9 @@ export type Layout = 'flat' | 'folder';
 
 const ENDING = '.jvdb';
 const FILE_IN_FOLDER = 'vectors.jvdb';
-const LEFT_BEHIND = /^vectors\.jvdb\.tmp-\d+$/;
-const OWNER_ONLY = 0o700;
+const LEFT_BEHIND = /^vectors\.jvdb\.(tmp-\d+|compacting)$/;
 // A folder may go between its creation and that of its file, when another process deletes.
 const ATTEMPTS = 10;
-
-const CODES: Record<string, JvdbErrorCode> = {
-  ENOENT: 'JVDB_NOT_FOUND',
-  EMFILE: 'JVDB_TOO_MANY_OPEN_FILES',
-  ENFILE: 'JVDB_TOO_MANY_OPEN_FILES',
-  ENOSPC: 'JVDB_NO_SPACE',
-  EDQUOT: 'JVDB_NO_SPACE',
-};
-
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' ? code : '';
-}
-
-// What Node's own calls throw, as an error of ours.
-function system<T>(action: string, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    if (cause instanceof JvdbError) throw cause;
-    throw new JvdbError(CODES[codeOf(cause)] ?? 'JVDB_IO', `cannot ${action}: ${describe(cause)}`, { cause });
-  }
-}
 
 type Kind = 'file' | 'directory' | 'link' | 'other' | undefined;
 
@@ -65,28 +32,6 @@ function isFile(place: string): boolean {
     return kindOf(place) === 'file';
   } catch {
     return false;
-  }
-}
-
-// Makes the names in a directory durable. Windows keeps them in the journal of its file system, and has
-// no call for directories that Node could make.
-function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-// With all directories above it that are missing, all of them durable.
-function makeDirectory(directory: string): void {
-  const first = mkdirSync(directory, { recursive: true, mode: OWNER_ONLY });
-  if (first === undefined) return;
-  for (let made = directory; ; made = path.dirname(made)) {
-    syncDirectory(path.dirname(made));
-    if (made === path.resolve(first) || made === path.dirname(made)) return;
   }
 }
 

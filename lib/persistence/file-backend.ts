@@ -1,8 +1,8 @@
 import { invalid } from '../arguments.js';
 import { toJvdbError, type JvdbError } from '../errors.js';
 import { guard, native } from '../native.js';
-import { openOffLoop, openSync } from '../store-handle.js';
-import { adopt, type MemoryMappedVectorStore } from '../store.js';
+import { openOffLoop, openSync, type Opened } from '../store-handle.js';
+import { adopt, COMPACT_THROUGH, type MemoryMappedVectorStore } from '../store.js';
 import type { StoreOptions, VectorId } from '../types.js';
 import { addDatabase, addUnreadable, noFigures, type Backend, type Figures } from './backend.js';
 import type { DatabaseFiles } from './database-files.js';
@@ -21,6 +21,7 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
   readonly #maxOpenFiles: number;
   readonly #initialCapacity: number;
   readonly #storeOptions: StoreOptions;
+  #compacting: Promise<void> = Promise.resolve();
 
   /**
    * Opens nothing yet.
@@ -32,13 +33,13 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
   constructor(
     report: Report,
     files: DatabaseFiles,
-    options: Required<Pick<PersistenceOptions, 'durability'>> & { maxOpenFiles: number; initialCapacity: number },
+    options: Pick<PersistenceOptions, 'durability' | 'autoCompact'> & { maxOpenFiles: number; initialCapacity: number },
   ) {
     this.#report = report;
     this.#files = files;
     this.#maxOpenFiles = options.maxOpenFiles;
     this.#initialCapacity = options.initialCapacity;
-    this.#storeOptions = { durability: options.durability };
+    this.#storeOptions = { durability: options.durability, autoCompact: options.autoCompact };
     const opener = {
       find: (name: string) => this.#find(name),
       open: (name: string, filePath: string) => this.#open(name, filePath),
@@ -56,7 +57,7 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
 
   #open(name: string, filePath: string): MemoryMappedVectorStore<M, I> {
     try {
-      return adopt<M, I>(filePath, openSync(filePath, undefined, this.#storeOptions, false));
+      return this.#adopt(name, filePath, openSync(filePath, undefined, this.#storeOptions, false));
     } catch (thrown) {
       throw this.#openingFailure(name, thrown);
     }
@@ -64,9 +65,30 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
 
   async #openAsync(name: string, filePath: string): Promise<MemoryMappedVectorStore<M, I>> {
     try {
-      return adopt<M, I>(filePath, await openOffLoop(filePath, this.#storeOptions, false));
+      return this.#adopt(name, filePath, await openOffLoop(filePath, this.#storeOptions, false));
     } catch (thrown) {
       throw this.#openingFailure(name, thrown);
+    }
+  }
+
+  #adopt(name: string, filePath: string, opened: Opened): MemoryMappedVectorStore<M, I> {
+    const store = adopt<M, I>(filePath, opened);
+    const tell = (error: JvdbError): void => {
+      this.#report.notCompacted(name, error);
+    };
+    store[COMPACT_THROUGH](async () => (this.#compacting = this.#compact(name, this.#compacting)), tell);
+    return store;
+  }
+
+  // One at a time: each takes the disk, and a thread of Node's pool.
+  async #compact(name: string, before: Promise<void>): Promise<void> {
+    await before.catch(() => undefined);
+    const open = await this.#stores.takeAsync(name);
+    open.uses++; // it stays open meanwhile
+    try {
+      this.#report.compacted(name, await open.store.compact());
+    } finally {
+      if (--open.uses === 0) this.unused(open);
     }
   }
 

@@ -11,6 +11,14 @@ import type {
   VectorInput,
   VectorRecord,
 } from '../types.js';
+import type {
+  BackupOptions,
+  BackupReport,
+  CompactReport,
+  JobOptions,
+  VerifyOptions,
+  VerifyReport,
+} from '../upkeep-types.js';
 import type { DatabaseInfo, DatabaseSchema, HealthReport, PersistenceEvents, StorageStats } from './types.js';
 
 /** Ids of a batch. */
@@ -237,6 +245,31 @@ export interface DatabasePersistence<M extends object = Record<string, unknown>,
    */
   stats(name: string): StoreStats;
 
+  /**
+   * As the store's `verify`.
+   *
+   * @param name - of the database
+   * @param options - see `VerifyOptions`
+   * @returns a promise of what was found
+   */
+  verify(name: string, options?: VerifyOptions): Promise<VerifyReport>;
+  /**
+   * As the store's `compact`.
+   *
+   * @param name - of the database
+   * @param options - see `JobOptions`
+   * @returns a promise of what was done
+   */
+  compact(name: string, options?: JobOptions): Promise<CompactReport>;
+  /**
+   * As the store's `backup`. `BackupDirectory` keeps backups of many databases, and what they follow.
+   *
+   * @param name - of the database
+   * @param path - the new file; nothing may have the name
+   * @param options - see `BackupOptions`
+   * @returns a promise of what was written
+   */
+  backup(name: string, path: string, options?: BackupOptions): Promise<BackupReport>;
   /**
    * As the store's `search`.
    *

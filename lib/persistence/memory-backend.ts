@@ -2,6 +2,7 @@ import type { JvdbError } from '../errors.js';
 import { guard, native } from '../native.js';
 import { openArguments } from '../open-arguments.js';
 import { Opened } from '../store-handle.js';
+import { policyOf } from '../auto-compaction.js';
 import { adopt } from '../store.js';
 import type { VectorId } from '../types.js';
 import { noFigures, type Backend, type Figures } from './backend.js';
@@ -46,6 +47,7 @@ export class MemoryBackend<M extends object, I extends VectorId> implements Back
     const opened = new Opened(
       guard(() => native.openMemory(...args)),
       false,
+      policyOf(undefined),
     );
     const open = new OpenStore(name, adopt<M, I>(place, opened));
     this.#databases.set(name, { open, schema: { ...schema }, createdAt: new Date() });

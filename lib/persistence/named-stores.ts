@@ -1,4 +1,5 @@
 import { unlessAborted } from '../abort.js';
+import { jobOptions } from '../job.js';
 import { guard } from '../native.js';
 import { rawSearchOptions, searchOptions } from '../search-arguments.js';
 import type { MemoryMappedVectorStore } from '../store.js';
@@ -14,6 +15,14 @@ import type {
   VectorInput,
   VectorRecord,
 } from '../types.js';
+import type {
+  BackupOptions,
+  BackupReport,
+  CompactReport,
+  JobOptions,
+  VerifyOptions,
+  VerifyReport,
+} from '../upkeep-types.js';
 import type { Backend } from './backend.js';
 import { copyOfBatch, copyOfSearch } from './copies.js';
 import type { IdBatch } from './interface.js';
@@ -192,6 +201,30 @@ export abstract class NamedStores<M extends object, I extends VectorId> {
   /** @inheritdoc */
   stats(name: string): StoreStats {
     return this.#use(name, (store) => store.stats());
+  }
+
+  async #upkeep<O extends JobOptions, T>(
+    name: string,
+    options: O | undefined,
+    call: (store: MemoryMappedVectorStore<M, I>, options: O | undefined) => Promise<T>,
+  ): Promise<T> {
+    const check = (): ReturnType<typeof jobOptions> => jobOptions(options ?? {});
+    return this.#useAsync(name, options, (given) => (given === undefined ? undefined : { ...given }), call, check);
+  }
+
+  /** @inheritdoc */
+  async verify(name: string, options?: VerifyOptions): Promise<VerifyReport> {
+    return this.#upkeep(name, options, async (store, copy) => store.verify(copy));
+  }
+
+  /** @inheritdoc */
+  async compact(name: string, options?: JobOptions): Promise<CompactReport> {
+    return this.#upkeep(name, options, async (store, copy) => store.compact(copy));
+  }
+
+  /** @inheritdoc */
+  async backup(name: string, path: string, options?: BackupOptions): Promise<BackupReport> {
+    return this.#upkeep(name, options, async (store, copy) => store.backup(path, copy));
   }
 
   /** @inheritdoc */

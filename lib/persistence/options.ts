@@ -1,5 +1,6 @@
 /** Checks the options of a persistence. */
 import { between, checkKeys, integer, invalid, shown } from '../arguments.js';
+import { policyOf } from '../auto-compaction.js';
 import type { PersistenceOptions } from './types.js';
 
 const OPTIONS = [
@@ -8,6 +9,7 @@ const OPTIONS = [
   'layout',
   'initialCapacity',
   'durability',
+  'autoCompact',
 ] as const satisfies readonly (keyof PersistenceOptions)[];
 
 function oneOf<T extends string>(names: readonly T[], value: T | undefined, option: string): T | undefined {
@@ -41,5 +43,6 @@ export function checkedOptions(options: PersistenceOptions): Required<{
     layout: oneOf(['flat', 'folder'], options.layout, 'layout') ?? 'flat',
     initialCapacity: capacity(options),
     durability: oneOf(['periodic', 'commit'], options.durability, 'durability') ?? 'periodic',
+    autoCompact: policyOf(options.autoCompact) ?? false,
   };
 }

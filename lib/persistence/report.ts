@@ -3,6 +3,7 @@ import { JvdbError } from '../errors.js';
 import { Counters } from './counters.js';
 import { guard } from '../native.js';
 import { checkName } from './names.js';
+import type { CompactReport } from '../upkeep-types.js';
 import type { PersistenceEvents } from './types.js';
 
 /** Called at an event. */
@@ -92,6 +93,29 @@ export class Report {
   evicted(name: string, durationMs: number): void {
     this.counters.evicted();
     this.tell('evict', { name, durationMs });
+  }
+
+  /**
+   * Counts a database that was compacted by itself, and tells of it.
+   *
+   * @param name - of the database
+   * @param report - what was done
+   */
+  compacted(name: string, report: CompactReport): void {
+    const { compacted, durationMs, bytesBefore, bytesAfter } = report;
+    if (!compacted) return;
+    this.counters.compactions++;
+    this.tell('compact', { name, durationMs, bytesBefore, bytesAfter });
+  }
+
+  /**
+   * Counts a compaction that failed, and tells of it: nothing is lost by that.
+   *
+   * @param name - of the database
+   * @param error - why
+   */
+  notCompacted(name: string, error: JvdbError): void {
+    this.tell('error', this.counters.failed(error), { name });
   }
 
   /**

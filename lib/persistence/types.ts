@@ -1,6 +1,7 @@
 /** What databases by name are made of, told and counted. */
 import type { JvdbError } from '../errors.js';
 import type { DistanceMetric, IdType } from '../types.js';
+import type { AutoCompactOptions } from '../upkeep-types.js';
 
 /** What a new database is to be. All of it is kept in the database itself. */
 export interface DatabaseSchema {
@@ -90,7 +91,9 @@ export interface StorageStats {
   lastFlushMs: number;
   /** Milliseconds that 95 % of the last 256 took at most. */
   p95FlushMs: number;
-  /** Flushes and closings that failed. */
+  /** Databases that were compacted by themselves. */
+  compactions: number;
+  /** Flushes, closings and compactions that failed. */
   errors: number;
   /** The last of these failures. */
   lastError: JvdbError | undefined;
@@ -118,7 +121,9 @@ export interface PersistenceEvents {
   evict: [{ name: string; durationMs: number }];
   /** A database's changes up to this LSN were made durable. */
   flush: [{ name: string; durationMs: number; lsn: number }];
-  /** A flush or closing failed that nobody waits for. Without a listener, it is a process warning. */
+  /** A database was compacted by itself. */
+  compact: [{ name: string; durationMs: number; bytesBefore: number; bytesAfter: number }];
+  /** A flush, closing or compaction failed that nobody waits for. Without a listener, it is a process warning. */
   error: [JvdbError, { name: string }];
 }
 
@@ -140,4 +145,6 @@ export interface PersistenceOptions {
    * power loss after the next flush. 'commit': against both when the call returns. Default 'periodic'.
    */
   durability?: 'periodic' | 'commit' | undefined;
+  /** As of `StoreOptions`, for each database; of all of them one is compacted at a time. Default true. */
+  autoCompact?: boolean | AutoCompactOptions | undefined;
 }

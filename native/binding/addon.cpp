@@ -18,6 +18,7 @@ napi_value init(napi_env raw_env, napi_value exports) noexcept {
     define_change_functions(env, object);
     define_lifecycle_functions(env, object);
     define_database_functions(env, object);
+    define_job_functions(env, object);
     define_simd_functions(env, object);
     return exports;
   });

@@ -99,6 +99,7 @@ void define_search_functions(Napi::Env env, Napi::Object exports);
 void define_cursor_functions(Napi::Env env, Napi::Object exports);
 void define_change_functions(Napi::Env env, Napi::Object exports);
 void define_lifecycle_functions(Napi::Env env, Napi::Object exports);
+void define_job_functions(Napi::Env env, Napi::Object exports);
 void define_database_functions(Napi::Env env, Napi::Object exports);
 void define_simd_functions(Napi::Env env, Napi::Object exports);
 

@@ -47,6 +47,7 @@ class Session {
     explicit operator bool() const noexcept { return session_ != nullptr; }  // false: too late
     // The store as of when the work was made.
     engine::Store& store() const noexcept { return **share_; }
+    const engine::Registry::Handle& handle() const noexcept { return *share_; }
 
    private:
     Session* session_ = nullptr;

@@ -1,13 +1,11 @@
 #include "engine/unnamed_file.h"
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
-#include "base/crc32c.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/open_file.h"
+#include "engine/verify_file.h"
 
 namespace jvdb::engine {
 
@@ -42,17 +40,15 @@ Result<FinishedFile> UnnamedFile::finish(NewFile& made, bool increment, Job& job
   Status status = made.write_heads(*counts, features);
   if (status) status = file_->sync();
   if (!status) return status;
-  auto out = measure();
-  if (!out) return out;
-  out->live = counts->live;
-  status = job.go_on();
+  auto measured = measure_file(*file_, job);
+  if (!measured) return measured.status();
   file_.reset();  // the directory takes its descriptor
   if (status) status = files_.rename_new(temporary_, path_);
   if (!status) return status;
   temporary_.clear();
   status = files_.sync_directory(path_);
   if (!status) return status;
-  return out;
+  return FinishedFile{measured->bytes, measured->crc, counts->live};
 }
 
 Result<NewFile::Counts> UnnamedFile::verify(bool increment, Job& job) {
@@ -75,20 +71,6 @@ Result<NewFile::Counts> UnnamedFile::verify(bool increment, Job& job) {
   }
   const Tail tail = (*opened)->tail();
   return NewFile::Counts{tail.live, tail.dead};
-}
-
-Result<FinishedFile> UnnamedFile::measure() const {
-  auto info = file_->info();
-  if (!info) return info.status();
-  FinishedFile out;
-  out.bytes = info->size;
-  std::vector<std::byte> buffer(std::size_t{1} << 20);
-  for (std::uint64_t at = 0; at < out.bytes; at += buffer.size()) {
-    const std::size_t piece = std::min<std::uint64_t>(buffer.size(), out.bytes - at);
-    if (Status status = file_->read(at, buffer.data(), piece); !status) return status;
-    out.crc = crc32c(buffer.data(), piece, out.crc);
-  }
-  return out;
 }
 
 }  // namespace jvdb::engine

@@ -42,7 +42,6 @@ class UnnamedFile {
         temporary_(std::move(temporary)),
         file_(std::move(file)) {}
   Result<NewFile::Counts> verify(bool increment, Job& job);
-  Result<FinishedFile> measure() const;
 
   os::FileSystem& files_;
   std::string path_;

@@ -78,6 +78,7 @@ describe('lib', () => {
 
   test('the public names', () => {
     expect(Object.keys(jvdb).sort()).toEqual([
+      'BackupDirectory',
       'InMemoryDatabasePersistence',
       'JvdbError',
       'MemoryMappedVectorStore',

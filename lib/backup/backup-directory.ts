@@ -1,0 +1,375 @@
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { checkKeys, integer, invalid, shown } from '../arguments.js';
+import { codeOf, makeDirectory, system, systemAsync } from '../directories.js';
+import { JvdbError, toJvdbError } from '../errors.js';
+import { runJob } from '../job.js';
+import { guard, native } from '../native.js';
+import { checkName, isName } from '../persistence/names.js';
+import { checkedPath, hexOf, JOB_KEYS, restore } from '../upkeep.js';
+import type { BackupOptions, BackupReport, JobOptions, VerifyError } from '../upkeep-types.js';
+import { candidates, chainsOf, outdated, type Chain } from './chains.js';
+import { BACKUP_SUFFIX, MANIFEST_SUFFIX, readManifest, removeBackup, writeManifest } from './manifest.js';
+import type {
+  BackupInfo,
+  BackupRestoreOptions,
+  BackupRestoreReport,
+  BackupRunOptions,
+  BackupVerification,
+  Retention,
+} from './types.js';
+
+const ONE_DAY = 24 * 3600 * 1000;
+
+/** What can be backed up: a `MemoryMappedVectorStore`. */
+export interface BackupSource {
+  /** As the store's. */
+  backup(path: string, options?: BackupOptions): Promise<BackupReport>;
+}
+
+/** Many of them: a `DatabasePersistence`. */
+export interface BackupSources {
+  /** As the persistence's. */
+  listDatabases(): string[];
+  /** As the persistence's. */
+  backup(name: string, path: string, options?: BackupOptions): Promise<BackupReport>;
+}
+
+interface Found {
+  backups: BackupInfo[];
+  /** Manifests that can't be read. */
+  damaged: { id: string; name: string; error: JvdbError }[];
+}
+
+const restorable = ['JVDB_CORRUPT', 'JVDB_NOT_FOUND', 'JVDB_CONFLICT', 'JVDB_INVALID_ARGUMENT', 'JVDB_IO'];
+
+/**
+ * Backups of databases in a directory, one folder each: whole copies and the increments that follow them, each
+ * with a manifest. Every backup is verified when it is written, and is there as a whole or not at all. Of several
+ * databases each is backed up as of a moment of its own.
+ *
+ * Every method rejects with a `JvdbError`. One process at a time should write to a directory.
+ */
+export class BackupDirectory {
+  /** The directory, an absolute path. */
+  readonly directory: string;
+
+  /**
+   * Makes the directory where it isn't there, for its owner only.
+   *
+   * @param directory - where the backups are
+   */
+  constructor(directory: string) {
+    guard(() => checkedPath(directory, 'the directory of backups'));
+    this.directory = path.resolve(directory);
+    system(`create ${this.directory}`, () => {
+      makeDirectory(this.directory);
+    });
+  }
+
+  /**
+   * Backs up one database.
+   *
+   * @param name - of the database; names its folder
+   * @param source - the open store
+   * @param options - see `BackupRunOptions`
+   * @returns a promise of the backup
+   * @throws JvdbError as the store's `backup`; with kind 'incremental' `JVDB_NOT_FOUND` where there is no backup
+   *   that an increment could follow
+   */
+  async backup(name: string, source: BackupSource, options: BackupRunOptions = {}): Promise<BackupInfo> {
+    const kind = guard(() => {
+      checkName(name);
+      checkKeys(options, [...JOB_KEYS, 'kind'] satisfies (keyof BackupRunOptions)[], 'options of backup');
+      const given = options.kind ?? 'auto';
+      if (['auto', 'full', 'incremental'].includes(given)) return given;
+      throw invalid(`kind must be 'auto', 'full' or 'incremental', not ${shown(given)}`);
+    });
+    const { kind: _kind, ...job } = options;
+    const folder = path.join(this.directory, name);
+    system(`create ${folder}`, () => {
+      makeDirectory(folder);
+    });
+    await this.#sweep(folder);
+    const last = kind === 'full' ? undefined : (await this.#find(name)).backups.at(-1);
+    const increment = last === undefined ? undefined : await this.#increment(name, source, last, job, kind);
+    if (increment !== undefined) return increment;
+    if (kind !== 'incremental') return this.#write(name, source, undefined, job);
+    throw new JvdbError(
+      'JVDB_NOT_FOUND',
+      `no backup of ${name} in ${this.directory} can be followed by an increment; make one with kind: 'full'`,
+    );
+  }
+
+  /**
+   * Backs up all databases of a persistence, one after the other.
+   *
+   * @param sources - the persistence
+   * @param options - see `BackupRunOptions`
+   * @returns a promise of the backups; rejects with the first failure, and what was made before stays
+   */
+  async backupAll(sources: BackupSources, options: BackupRunOptions = {}): Promise<BackupInfo[]> {
+    const made: BackupInfo[] = [];
+    for (const name of sources.listDatabases()) {
+      const source = { backup: async (to: string, given?: BackupOptions) => sources.backup(name, to, given) };
+      made.push(await this.backup(name, source, options));
+    }
+    return made;
+  }
+
+  /**
+   * The backups there are; manifests that can't be read are left out, `verify` tells of them.
+   *
+   * @param name - of a database; without it, of all
+   * @returns a promise of them, the oldest of each database first
+   */
+  async list(name?: string): Promise<BackupInfo[]> {
+    const found = await Promise.all((await this.#names(name)).map(async (one) => this.#find(one)));
+    return found.flatMap(({ backups }) => backups);
+  }
+
+  /**
+   * Compares backups with their manifests and checksums, every byte, and looks whether each increment follows
+   * what it says.
+   *
+   * @param name - of a database; without it, of all
+   * @param options - see `JobOptions`; progress is that of each file
+   * @returns a promise of what was found of each
+   */
+  async verify(name?: string, options: JobOptions = {}): Promise<BackupVerification[]> {
+    guard(() => {
+      checkKeys(options, JOB_KEYS, 'options of verify');
+    });
+    const out: BackupVerification[] = [];
+    for (const one of await this.#names(name)) {
+      const { backups, damaged } = await this.#find(one);
+      for (const { id, error } of damaged) out.push(verification(id, one, [told(error.message)]));
+      for (const backup of backups) {
+        const errors = await this.#errorsOf(backup, backups, options);
+        out.push(verification(backup.id, one, errors));
+      }
+    }
+    return out;
+  }
+
+  /**
+   * Makes a new database of backups. Damaged ones are passed over for older ones, unless `backup` is given.
+   *
+   * @param name - of the database that was backed up
+   * @param to - the new file; nothing may have the name
+   * @param options - see `BackupRestoreOptions`
+   * @returns a promise of what was made
+   * @throws JvdbError `JVDB_NOT_FOUND` where no backup holds the state, `JVDB_EXISTS`, and what was wrong
+   *   with the newest where none could be used
+   */
+  async restore(name: string, to: string, options: BackupRestoreOptions = {}): Promise<BackupRestoreReport> {
+    guard(() => {
+      checkName(name);
+      checkedPath(to, 'the new file');
+      const keys = [...JOB_KEYS, 'lsn', 'time', 'backup'] satisfies (keyof BackupRestoreOptions)[];
+      checkKeys(options, keys, 'options of restore');
+    });
+    const { backup, ...point } = options;
+    const skipped: BackupRestoreReport['skipped'] = [];
+    const damaged = new Set<string>();
+    for (const chain of candidates(chainsOf((await this.#find(name)).backups).chains, options)) {
+      if (chain.some(({ id }) => damaged.has(id))) continue;
+      try {
+        const report = await restore(
+          chain.map((part) => part.path),
+          to,
+          point,
+        );
+        return { ...report, backups: chain.map(({ id }) => id), skipped };
+      } catch (thrown) {
+        const error = this.#mayPassOver(thrown, options);
+        const bad = await this.#firstBad(chain);
+        damaged.add(bad);
+        skipped.push({ backup: bad, error });
+      }
+    }
+    const [first] = skipped;
+    if (first !== undefined) throw first.error;
+    throw new JvdbError(
+      'JVDB_NOT_FOUND',
+      `no backup of ${name} in ${this.directory} holds the state that was asked for`,
+    );
+  }
+
+  /**
+   * Restores the newest state of every database that has backups, into files of a directory.
+   *
+   * @param storagePath - made where it isn't there; of a `PersistentDatabasePersistence`, with layout 'flat'
+   * @param options - see `BackupRestoreOptions`
+   * @returns a promise of what was made, by name
+   */
+  async restoreAll(
+    storagePath: string,
+    options: Omit<BackupRestoreOptions, 'backup' | 'lsn'> = {},
+  ): Promise<Map<string, BackupRestoreReport>> {
+    guard(() => checkedPath(storagePath, 'the storage path'));
+    system(`create ${storagePath}`, () => {
+      makeDirectory(path.resolve(storagePath));
+    });
+    const made = new Map<string, BackupRestoreReport>();
+    for (const name of await this.#names()) {
+      made.set(name, await this.restore(name, path.join(storagePath, `${name}.jvdb`), options));
+    }
+    return made;
+  }
+
+  /**
+   * Removes backups that need not be kept. The newest whole copy of a database, with what follows it, always is.
+   *
+   * @param retention - see `Retention`
+   * @param name - of a database; without it, of all
+   * @returns a promise of those that were removed
+   */
+  async prune(retention: Retention, name?: string): Promise<BackupInfo[]> {
+    guard(() => {
+      checkKeys(retention, ['keepFull', 'maxAgeSeconds'] satisfies (keyof Retention)[], 'options of prune');
+      if (retention.keepFull !== undefined) integer(retention.keepFull, 1, Number.MAX_SAFE_INTEGER, 'keepFull');
+      if (retention.maxAgeSeconds !== undefined) {
+        integer(retention.maxAgeSeconds, 0, Number.MAX_SAFE_INTEGER, 'maxAgeSeconds');
+      }
+    });
+    const removed: BackupInfo[] = [];
+    for (const one of await this.#names(name)) {
+      for (const backup of outdated((await this.#find(one)).backups, retention, Date.now())) {
+        await removeBackup(backup);
+        removed.push(backup);
+      }
+    }
+    return removed;
+  }
+
+  // undefined where the last backup can't be followed.
+  async #increment(
+    name: string,
+    source: BackupSource,
+    last: BackupInfo,
+    job: JobOptions,
+    kind: string,
+  ): Promise<BackupInfo | undefined> {
+    try {
+      return await this.#write(name, source, last, job);
+    } catch (thrown) {
+      const { code } = toJvdbError(thrown);
+      const whole = thrown instanceof JvdbError && (code === 'JVDB_NOT_FOUND' || code === 'JVDB_CONFLICT');
+      if (kind === 'auto' && whole) return undefined;
+      throw thrown;
+    }
+  }
+
+  async #write(name: string, source: BackupSource, base: BackupInfo | undefined, job: JobOptions): Promise<BackupInfo> {
+    const createdAt = new Date();
+    const kind = base === undefined ? 'full' : 'incremental';
+    const id = `${createdAt.toISOString().replaceAll(/[-:]/g, '')}-${kind}`;
+    const file = path.join(this.directory, name, id + BACKUP_SUFFIX);
+    const report = await source.backup(file, base === undefined ? job : { ...job, sinceLsn: base.lastLsn });
+    if (base !== undefined && !follows(report, base)) {
+      await rm(file, { force: true });
+      throw new JvdbError('JVDB_CONFLICT', `${name} is another database, or has another history, than ${base.id}`);
+    }
+    const { durationMs, ...rest } = report;
+    const info: BackupInfo = { id, name, createdAt, base: base?.id, ...rest };
+    await writeManifest(info);
+    return info;
+  }
+
+  // What a backup that was cut off has left behind; of the last day it may be under way.
+  async #sweep(folder: string): Promise<void> {
+    const begun = /^(\d{8})T.*\.tmp(-\d+)?$/;
+    const yesterday = new Date(Date.now() - ONE_DAY).toISOString().slice(0, 10).replaceAll('-', '');
+    for (const file of await readdir(folder)) {
+      const [, day] = begun.exec(file) ?? [];
+      if (day !== undefined && day < yesterday) await rm(path.join(folder, file), { force: true });
+    }
+  }
+
+  async #names(name?: string): Promise<string[]> {
+    if (name !== undefined) {
+      guard(() => {
+        checkName(name);
+      });
+      return [name];
+    }
+    const entries = await systemAsync(`list ${this.directory}`, async () =>
+      readdir(this.directory, { withFileTypes: true }),
+    );
+    return entries
+      .filter((entry) => entry.isDirectory() && isName(entry.name))
+      .map((entry) => entry.name)
+      .sort();
+  }
+
+  async #find(name: string): Promise<Found> {
+    const folder = path.join(this.directory, name);
+    const found: Found = { backups: [], damaged: [] };
+    for (const file of (await filesIn(folder)).filter((one) => one.endsWith(MANIFEST_SUFFIX)).sort()) {
+      try {
+        found.backups.push(await readManifest(path.join(folder, file)));
+      } catch (thrown) {
+        found.damaged.push({ id: file.slice(0, -MANIFEST_SUFFIX.length), name, error: toJvdbError(thrown) });
+      }
+    }
+    return found;
+  }
+
+  async #errorsOf(backup: BackupInfo, all: readonly BackupInfo[], options: JobOptions): Promise<VerifyError[]> {
+    const errors: VerifyError[] = [];
+    if (backup.base !== undefined) {
+      const base = all.find(({ id }) => id === backup.base);
+      if (base === undefined) errors.push(told(`${backup.base}, which it follows, is missing`));
+      else if (!follows(backup, base)) errors.push(told(`it does not follow ${base.id}`));
+    }
+    try {
+      const increment = backup.kind === 'incremental';
+      const report = await runJob(options, async (job) => native.verifyFile(backup.path, increment, job));
+      errors.push(...report.errors);
+      if (report.fileBytes !== backup.bytes || hexOf(report.crc32c) !== backup.crc32c) {
+        errors.push(told(`${backup.path} does not match the checksum or the size in its manifest`));
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof JvdbError)) throw thrown; // the signal's reason
+      errors.push(told(thrown.message));
+    }
+    return errors;
+  }
+
+  #mayPassOver(thrown: unknown, options: BackupRestoreOptions): JvdbError {
+    const known = thrown instanceof JvdbError && restorable.includes(thrown.code);
+    if (!known || options.backup !== undefined) throw thrown;
+    return thrown;
+  }
+
+  // Which of them is the matter; the last where none is by itself.
+  async #firstBad(chain: Chain): Promise<string> {
+    for (const backup of chain) {
+      if ((await this.#errorsOf(backup, chain, {})).length > 0) return backup.id;
+    }
+    return chain.at(-1)?.id ?? chain[0].id;
+  }
+}
+
+function follows(next: Pick<BackupReport, 'databaseId' | 'sinceLsn' | 'sinceTime'>, base: BackupInfo): boolean {
+  const sameTime = next.sinceTime.getTime() === base.lastTime.getTime();
+  return next.databaseId === base.databaseId && next.sinceLsn === base.lastLsn && sameTime;
+}
+
+function told(message: string): VerifyError {
+  return { offset: 0, lsn: 0, message };
+}
+
+function verification(backup: string, name: string, errors: VerifyError[]): BackupVerification {
+  return { backup, name, ok: errors.length === 0, errors };
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return [];
+    return systemAsync(`list ${folder}`, async () => Promise.reject(thrown as Error));
+  }
+}

@@ -1,0 +1,92 @@
+/** Directories, and what goes wrong with them. */
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { describe, JvdbError, type JvdbErrorCode } from './errors.js';
+
+/** The mode of new directories. */
+export const OWNER_ONLY = 0o700;
+
+const CODES: Record<string, JvdbErrorCode> = {
+  ENOENT: 'JVDB_NOT_FOUND',
+  EMFILE: 'JVDB_TOO_MANY_OPEN_FILES',
+  ENFILE: 'JVDB_TOO_MANY_OPEN_FILES',
+  ENOSPC: 'JVDB_NO_SPACE',
+  EDQUOT: 'JVDB_NO_SPACE',
+};
+
+/**
+ * The code of an error of Node's.
+ *
+ * @param error - what was thrown
+ * @returns such as ENOENT; '' where it has none
+ */
+export function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
+
+/**
+ * Runs a call of Node's own.
+ *
+ * @param action - what it does, for messages
+ * @param call - the call
+ * @returns what it returns
+ * @throws JvdbError where it throws
+ */
+export function system<T>(action: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw failure(action, cause);
+  }
+}
+
+/**
+ * The same for one that returns a promise.
+ *
+ * @param action - what it does, for messages
+ * @param call - the call
+ * @returns what it resolves to
+ */
+export async function systemAsync<T>(action: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw failure(action, cause);
+  }
+}
+
+function failure(action: string, cause: unknown): JvdbError {
+  if (cause instanceof JvdbError) return cause;
+  return new JvdbError(CODES[codeOf(cause)] ?? 'JVDB_IO', `cannot ${action}: ${describe(cause)}`, { cause });
+}
+
+/**
+ * Makes the names in a directory durable. Windows keeps them in the journal of its file system, and has no
+ * call for directories that Node could make.
+ *
+ * @param directory - the directory
+ */
+export function syncDirectory(directory: string): void {
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Makes a directory for its owner only, with all above it that are missing, all of them durable.
+ *
+ * @param directory - the directory
+ */
+export function makeDirectory(directory: string): void {
+  const first = mkdirSync(directory, { recursive: true, mode: OWNER_ONLY });
+  if (first === undefined) return;
+  for (let made = directory; ; made = path.dirname(made)) {
+    syncDirectory(path.dirname(made));
+    if (made === path.resolve(first) || made === path.dirname(made)) return;
+  }
+}

@@ -1,0 +1,51 @@
+#include "engine/verify_file.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/guarded.h"
+#include "engine/open_file.h"
+
+namespace jvdb::engine {
+
+Result<FileReport> measure_file(const os::File& file, Job& job) {
+  auto info = file.info();
+  if (!info) return info.status();
+  FileReport out;
+  out.bytes = info->size;
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < out.bytes; at += buffer.size()) {
+    if (Status status = job.go_on(); !status) return status;
+    const std::size_t piece = std::min<std::uint64_t>(buffer.size(), out.bytes - at);
+    if (Status status = file.read(at, buffer.data(), piece); !status) return status;
+    out.crc = crc32c(buffer.data(), piece, out.crc);
+  }
+  return out;
+}
+
+Result<FileReport> verify_file(os::FileSystem& files, const std::string& path, bool increment,
+                               Job& job) {
+  return guarded([&]() -> Result<FileReport> {
+    auto file = files.open(path, os::Access::read_only);
+    if (!file) return file.status();
+    auto out = measure_file(**file, job);
+    if (!out) return out;
+    OpenOptions options;
+    options.read_only = true;
+    options.increment = increment;
+    auto opened = OpenFile::open(std::move(*file), options);
+    if (!opened) {
+      if (opened.status().code() != Code::corrupt) return opened.status();
+      out->report.error_count = 1;
+      out->report.errors.push_back({0, 0, std::string(opened.status().message())});
+      return out;
+    }
+    auto report = (*opened)->verify(true, job);
+    if (!report) return report.status();
+    out->report = std::move(*report);
+    return out;
+  });
+}
+
+}  // namespace jvdb::engine
