@@ -42,6 +42,9 @@
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
+      'conditions': [
+        ['OS=="linux"', {'ldflags': ['-Wl,-z,nodelete']}],
+      ],
     },
   ],
   'conditions': [

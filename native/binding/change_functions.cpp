@@ -19,8 +19,7 @@ struct ChangeCursor {
   static constexpr napi_type_tag kTag{0x6A766462637572, 0x736F720000000002};
 
   ChangeCursor(std::shared_ptr<Session> session, std::uint64_t since_lsn)
-      : held(std::move(session)),
-        changes(take(engine::Changes::since(*held.get(), since_lsn))) {}
+      : held(std::move(session)), changes(take(engine::Changes::since(*held.get(), since_lsn))) {}
 
   HeldSnapshot held;
   engine::Changes changes;
@@ -48,7 +47,8 @@ class ChangesTask final : public Task {
 
   Status run() override {
     const Session::Work work(*cursor_.held.session());
-    if (!work || (!cursor_.held.ended() && cursor_.held.get() == nullptr)) return Session::closed();
+    const engine::Snapshot* const snapshot = cursor_.held.get();
+    if (!work || (!cursor_.held.ended() && snapshot == nullptr)) return Session::closed();
     for (engine::Change change; !cursor_.held.ended() && !columns_.full();) {
       auto more = cursor_.changes.next(change);
       if (!more) return more.status();
@@ -57,6 +57,7 @@ class ChangesTask final : public Task {
         break;
       }
       columns_.add(change.entry);
+      if (Status status = snapshot->intact(); !status) return status;
       marks_.push_back({change.lsn, change.put, change.ends_group});
     }
     return {};

@@ -41,6 +41,7 @@ class Cursor {
       if (!entry) return entry.status();
       next_slot_ = *slot + 1;
       more = visit(*entry);
+      if (Status status = snapshot->intact(); !status) return status;
     }
     return {};
   }

@@ -66,7 +66,10 @@ void Session::cancel() noexcept {
 }
 
 Result<bool> Session::refresh() {
-  if (!options_.read_only) return false;
+  if (!options_.read_only) {
+    if (Status status = store().intact(); !status) return status;
+    return false;
+  }
   auto fresh = engine::registry().refresh(path_, *share_);
   if (!fresh) return fresh.status();
   const bool replaced = static_cast<bool>(*fresh);

@@ -90,6 +90,7 @@ napi_value read(const Call& call) {
   const Store::Reader reader = store.read();
   const float* vector = take(reader.vector(id.id()));
   if (vector != nullptr) std::memcpy(out.data, vector, schema.vector_bytes());
+  check(reader.intact());
   return Napi::Boolean::New(call.env(), vector != nullptr);
 }
 
@@ -133,6 +134,7 @@ napi_value view(const Call& call) {
   }
   Napi::ArrayBuffer copy = make_buffer(call.env(), schema.vector_bytes());
   std::memcpy(copy.Data(), view.vector, schema.vector_bytes());
+  check(reader.intact());
   return copy;
 }
 
@@ -154,6 +156,7 @@ napi_value read_many(const Call& call) {
       std::fill_n(row, schema.dimension, std::numeric_limits<float>::quiet_NaN());
     }
   }
+  check(reader.intact());
   return to_number(call.env(), found);
 }
 
@@ -173,8 +176,10 @@ napi_value get(const Call& call) {
        napi_get_typedarray_info(call.env(), call[3], nullptr, nullptr, &times, nullptr, nullptr));
   static_cast<double*>(times)[0] = milliseconds(entry->created_us);
   static_cast<double*>(times)[1] = milliseconds(entry->updated_us);
-  if (entry->metadata.empty()) return call.env().Null();
-  return to_string(call.env(), entry->metadata);
+  napi_value metadata = call.env().Null();
+  if (!entry->metadata.empty()) metadata = to_string(call.env(), entry->metadata);
+  check(reader.intact());
+  return metadata;
 }
 
 // facts(store): [dimension, metric, idType]
@@ -187,17 +192,22 @@ napi_value facts(const Call& call) {
   return out;
 }
 
+napi_value count_of(const Call& call, std::uint64_t (Store::*count)() const) {
+  const Store& store = call.session().store();
+  check(store.intact());
+  return to_number(call.env(), static_cast<double>((store.*count)()));
+}
 napi_value vector_count(const Call& call) {
-  return to_number(call.env(), static_cast<double>(call.session().store().live()));
+  return count_of(call, &Store::live);
 }
 napi_value capacity(const Call& call) {
-  return to_number(call.env(), static_cast<double>(call.session().store().capacity()));
+  return count_of(call, &Store::capacity);
 }
 napi_value last_lsn(const Call& call) {
-  return to_number(call.env(), static_cast<double>(call.session().store().last_lsn()));
+  return count_of(call, &Store::last_lsn);
 }
 napi_value durable_lsn(const Call& call) {
-  return to_number(call.env(), static_cast<double>(call.session().store().durable_lsn()));
+  return count_of(call, &Store::durable_lsn);
 }
 
 Napi::Object recovery_of(const Call& call, const engine::RecoveryReport& report) {

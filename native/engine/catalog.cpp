@@ -85,6 +85,11 @@ std::vector<Extent*> Catalog::extents() const {
   return directory_.load(std::memory_order_acquire)->extents;
 }
 
+std::uint64_t Catalog::file_end() const noexcept {
+  const ReaderGate::Pass pass = gate_.enter();
+  return directory_.load(std::memory_order_acquire)->extents.back()->geometry().end();
+}
+
 Tail Catalog::tail() const {
   const std::scoped_lock lock(tail_mutex_);
   return tail_;

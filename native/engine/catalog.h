@@ -84,6 +84,8 @@ class Catalog {
   // Whether the slot belongs to the snapshot at `lsn`, for slots below its slot_end.
   static bool lives_at(const Place& place, std::uint64_t lsn) noexcept;
   std::vector<Extent*> extents() const;
+  // Where the last of them ends in the file.
+  std::uint64_t file_end() const noexcept;
   Tail tail() const;  // the last published group's counts
   // The first published slot that an operation above `lsn` wrote, else the next to be written.
   // `lsn` is at least the history floor.

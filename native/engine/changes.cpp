@@ -25,6 +25,7 @@ Result<Changes> Changes::since(const Snapshot& snapshot, std::uint64_t since_lsn
   }
   Changes out(snapshot);
   out.seek(since_lsn);
+  if (Status status = snapshot.intact(); !status) return status;
   return out;
 }
 
@@ -100,6 +101,7 @@ Result<bool> Changes::next(Change& out) {
   }
   out.lsn = record.lsn;
   out.ends_group = !format::more_follows(record);
+  if (Status status = snapshot_->intact(); !status) return status;
   return true;
 }
 

@@ -10,6 +10,7 @@ namespace jvdb::engine {
 
 Status Checker::damaged(const Extent& extent, std::uint32_t index, bool doubted,
                         const char* what) const {
+  if (Status status = intact(); !status) return status;  // zeros don't match either
   const std::uint64_t record =
       extent.geometry().records_offset() + std::uint64_t{index} * sizeof(format::Record);
   if (doubted && follower_) {

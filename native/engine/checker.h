@@ -17,8 +17,10 @@ class Checker {
  public:
   enum Parts : unsigned { vector = 1, code = 2, heap = 4 };
 
-  Checker(std::string path, std::string advice, std::uint64_t id_hash_seed, bool follower)
-      : path_(std::move(path)),
+  // The file, whose mappings it compares, outlives it.
+  Checker(const os::File& file, std::string advice, std::uint64_t id_hash_seed, bool follower)
+      : file_(file),
+        path_(file.path()),
         advice_(std::move(advice)),
         id_hash_seed_(id_hash_seed),
         follower_(follower) {}
@@ -32,6 +34,8 @@ class Checker {
                                       format::Operation operation) const;
   // The vectors, or the codes, of `slots`: bits of slots 64·word + i of the extent.
   Status check_word(Extent& extent, std::uint32_t word, std::uint64_t slots, Parts part) const;
+  // As of os::File: to be asked once what was read is used up.
+  Status intact() const noexcept { return file_.intact(); }
   // From now on, slots numbered `first_slot` and above are checked at every read; their records
   // carry `epoch`, and all above `trusted_lsn` do.
   void distrust(std::uint32_t first_slot, std::uint32_t epoch, std::uint64_t trusted_lsn) noexcept {
@@ -68,6 +72,7 @@ class Checker {
   bool heap_is_right(const Extent& extent, const format::Record& record) const noexcept;
   Status damaged(const Extent& extent, std::uint32_t index, bool doubted, const char* what) const;
 
+  const os::File& file_;
   const std::string path_;
   const std::string advice_;
   const std::uint64_t id_hash_seed_;

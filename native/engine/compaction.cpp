@@ -116,6 +116,7 @@ Status Compaction::finish() {
 }
 
 Status Compaction::rename() {
+  if (Status status = from_->intact(); !status) return status;
   if (Status status = files_.replace(temporary_, target_); !status) return status;
   renamed_ = true;
   if (!options_.protocol.directory_sync_in_compaction) return {};

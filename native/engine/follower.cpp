@@ -89,6 +89,7 @@ Result<bool> Follower::take_in(const format::ParsedFile& now, const HistoryEnd& 
   }
   auto same = same_epoch(now);
   if (!same || !*same) return same;
+  if (Status status = file_.intact(); !status) return status;
   seen_ = now;
   end_ = end;
   last_ = last;

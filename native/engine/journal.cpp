@@ -24,6 +24,7 @@ Journal::Journal(os::File& file, const Protocol& protocol, const format::ParsedF
       durable_time_us_(parsed.superblock.durable_time_us) {}
 
 Status Journal::writable() const {
+  if (Status status = file_.intact(); !status) return status;
   if (!poisoned_.load(std::memory_order_acquire)) return {};
   const std::scoped_lock lock(failure_mutex_);
   return {
@@ -55,7 +56,10 @@ Status Journal::sync_locked() noexcept {
     if (Status status = guarded([&] { return write_found_again(); }); !status) return status;
     found_is_written_ = true;
   }
-  const Status status = guarded([&] { return file_.sync(); });
+  Status status = guarded([&] { return file_.sync(); });
+  // The disk has what is left of the file, and that may be less than what is called durable.
+  if (status) status = file_.intact();
+  if (status) status = guarded([&] { return file_.has_bytes(catalog_.file_end()); });
   if (status) {
     if (!std::exchange(has_synced_, true)) checker_.trust();
     return {};

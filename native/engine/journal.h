@@ -30,7 +30,7 @@ class Journal {
   // When it became so, in microseconds since 1970.
   std::uint64_t durable_time_us() const noexcept { return durable_time_us_.load(); }
   std::uint64_t flush_count() const noexcept { return flush_count_.load(); }
-  // Failed once a sync failed: no write is taken any more (rule 12).
+  // Failed once a sync failed (rule 12) or a part of the file is gone: no write is taken any more.
   Status writable() const;
 
   // Takes no more writes, as after a failed sync: the file may not keep its name.

@@ -40,7 +40,7 @@ OpenFile::OpenFile(std::unique_ptr<os::File> file, const OpenOptions& options,
               parsed.head.identity.id_hash_seed},
       history_floor_{parsed.superblock.history_floor_lsn, parsed.superblock.floor_records,
                      parsed.superblock.history_floor_time_us},
-      checker_(file_->path(), kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
+      checker_(*file_, kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
       catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)) {}
 
 void OpenFile::begin_writing(const Protocol& protocol, const format::ParsedFile& parsed,
@@ -62,6 +62,7 @@ Result<std::shared_ptr<OpenFile>> OpenFile::open(std::unique_ptr<os::File> file,
     if (!parsed) return parsed.status();
     std::shared_ptr<OpenFile> opened(new OpenFile(std::move(file), options, *parsed));
     Status status = opened->recover(options, *parsed);
+    if (Status fault = opened->intact(); !fault) return fault;
     if (!status) return status;
     return opened;
   });
@@ -114,7 +115,8 @@ Result<Stats> OpenFile::stats() const {
 }
 
 Result<Appended> OpenFile::append(const Mutations& mutations) {
-  return here([&] { return writer_->append(mutations); });
+  // The writer asks for a fault before the group counts; afterwards it stands.
+  return unforked([&] { return writer_->append(mutations); });
 }
 
 Result<bool> OpenFile::has(const Id& id) const {
@@ -266,8 +268,10 @@ Result<std::vector<std::vector<Hit>>> OpenFile::search(std::span<const float> qu
 }
 
 Result<Follower::Outcome> OpenFile::refresh() {
-  if (!follower_) return Follower::Outcome::unchanged;
-  return here([&] { return follower_->refresh(); });
+  return here([&]() -> Result<Follower::Outcome> {
+    if (!follower_) return Follower::Outcome::unchanged;
+    return follower_->refresh();
+  });
 }
 
 Status OpenFile::promote(const Protocol& protocol) {

@@ -101,6 +101,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const format::Schema& schema() const noexcept { return schema_; }
   const std::string& path() const noexcept { return file_->path(); }
   Result<os::FileInfo> info() const { return file_->info(); }
+  // As of os::File: to be asked once what a call points to was used.
+  Status intact() const noexcept { return file_->intact(); }
   bool read_only() const noexcept { return follower_ != nullptr; }
   std::uint64_t live() const { return catalog_.tail().live; }
   std::uint64_t last_lsn() const { return catalog_.point().lsn; }
@@ -141,9 +143,16 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
            const format::ParsedFile& parsed);
   // guarded(), but Code::forked in a child of the process that opened the store.
   template <typename Call>
-  auto here(Call&& call) const noexcept -> decltype(call()) {
+  auto unforked(Call&& call) const noexcept -> decltype(call()) {
     if (os::process_generation() != process_) return forked_failure(path());
     return guarded(std::forward<Call>(call));
+  }
+  // Also Code::io where the answer may be made of bytes that could not be had.
+  template <typename Call>
+  auto here(Call&& call) const noexcept -> decltype(call()) {
+    auto answer = unforked(std::forward<Call>(call));
+    if (Status status = intact(); !status) return status;
+    return answer;
   }
   Status recover(const OpenOptions& options, const format::ParsedFile& parsed);
   void begin_writing(const Protocol& protocol, const format::ParsedFile& parsed,

@@ -19,6 +19,7 @@ Result<Entry> read_entry(const Place& place, const Checker& checker, unsigned pa
       entry.metadata = heap->metadata;
     }
   }
+  if (Status status = checker.intact(); !status) return status;
   return entry;
 }
 

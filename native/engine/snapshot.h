@@ -76,6 +76,8 @@ class Snapshot final : public search::Collection {
     return {extent, slot - extent->first_slot()};
   }
 
+  // To be asked after what an entry points to was copied: only then is that what was stored.
+  Status intact() const noexcept { return checker_.intact(); }
   // What kept id_less() from comparing two ids, if anything did.
   Status failure() const {
     const std::scoped_lock lock(failure_mutex_);

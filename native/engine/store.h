@@ -50,6 +50,8 @@ class Store {
   const OpenOptions& options() const noexcept { return options_; }
   bool read_only() const noexcept { return options_.read_only; }
   os::Advice access() const noexcept { return options_.access; }
+  // Code::io once a part of the file that was in use is gone.
+  Status intact() const noexcept { return read().intact(); }
   std::uint64_t live() const { return read().file_->live(); }
   std::uint64_t last_lsn() const { return read().file_->last_lsn(); }
   std::uint64_t durable_lsn() const { return read().file_->durable_lsn(); }
@@ -75,6 +77,8 @@ class Store {
     Result<std::optional<Entry>> get(const Id& id, unsigned parts) const {
       return file_->get(id, parts);
     }
+    // To be asked after what the others point to was copied: only then is that what was stored.
+    Status intact() const noexcept { return file_->intact(); }
 
    private:
     friend class Store;

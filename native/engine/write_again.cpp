@@ -28,7 +28,8 @@ class Copier {
     for (Status status; size > 0;) {
       const std::size_t piece = std::min<std::uint64_t>(size, buffer_.size());
       std::memcpy(buffer_.data(), from, piece);
-      status = file_.write(at, buffer_.data(), piece);
+      status = file_.intact();  // zeros would overwrite what a disk may yet give back
+      if (status) status = file_.write(at, buffer_.data(), piece);
       if (!status) return status;
       at += piece;
       from += piece;

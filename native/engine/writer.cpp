@@ -66,6 +66,8 @@ Result<Appended> Writer::append(const Mutations& mutations) {
 Result<Appended> Writer::append_locked(const Mutations& mutations) {
   if (Status status = journal_.writable(); !status) return status;
   if (Status status = plan_.make(mutations, end_); !status) return status;
+  // An id that could not be read is not an absent one.
+  if (Status status = file_.intact(); !status) return status;
   if (plan_.records().empty()) return Appended{};
   if (Status status = prepare(); !status) return status;
 
@@ -75,6 +77,8 @@ Result<Appended> Writer::append_locked(const Mutations& mutations) {
   used_.reserve(used_.size() + plan_.new_extents().size());
   auto directory = space.extents.empty() ? nullptr : catalog_.directory_with(space.extents);
   if (Status status = payload_.write(plan_); !status) return status;
+  // What an update keeps was read again.
+  if (Status status = file_.intact(); !status) return status;
 
   space.keep();  // from here on a follower may map it
   Status status = guarded([&] {
@@ -129,6 +133,7 @@ void Writer::give_back(const format::ExtentGeometry& extent, const Fill& fill) n
 Status Writer::grow(NewSpace& space) {
   const auto& added = plan_.new_extents();
   if (added.empty()) return {};
+  if (Status status = file_.has_bytes(catalog_.file_end()); !status) return status;
   if (Status status = space.begin(); !status) return status;
   const std::uint64_t begin = added.front().geometry.offset;
   const std::uint64_t end = added.back().geometry.end();

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/guarded.h"
+#include "base/text.h"
+
 namespace jvdb::os {
 
 Status File::copy(const File& from, std::uint64_t from_offset, std::uint64_t offset,
@@ -18,6 +21,22 @@ Status File::copy(const File& from, std::uint64_t from_offset, std::uint64_t off
     size -= piece;
   }
   return {};
+}
+
+Status File::has_bytes(std::uint64_t size) const {
+  auto found = info();
+  if (!found) return found.status();
+  return found->size < size ? fault_failure() : Status();
+}
+
+Status File::fault_failure() const noexcept {
+  return guarded([&]() -> Status {
+    return {Code::io,
+            text(path(),
+                 " was cut short by another process while it was open, or the disk failed to read "
+                 "it: what was read of it can't be trusted; close it, and restore a backup, or "
+                 "salvage what is whole from a copy")};
+  });
 }
 
 }  // namespace jvdb::os

@@ -113,6 +113,15 @@ class File {
   virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,
                                                Sharing sharing = Sharing::shared) const = 0;
 
+  // Whether bytes of a mapping, of this object's or one that outlived it, could not be had and were
+  // taken for zeros. Asked after they were used, and never false again.
+  virtual bool faulted() const noexcept { return false; }
+  // Code::io where it is: to be asked between reading a mapping and giving an answer made of that.
+  Status intact() const noexcept { return faulted() ? fault_failure() : Status(); }
+  // Code::io where it has fewer bytes. A write behind the end of a file that was cut would fill the
+  // gap with zeros, and reading those is no fault.
+  Status has_bytes(std::uint64_t size) const;
+
   // Takes the writer's lock, which other processes respect: false where another holds it.
   virtual Result<bool> try_lock() = 0;
 
@@ -120,6 +129,8 @@ class File {
   explicit File(std::string path) noexcept : path_(std::move(path)) {}
 
  private:
+  Status fault_failure() const noexcept;
+
   std::string path_;
 };
 

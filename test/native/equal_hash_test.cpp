@@ -191,8 +191,6 @@ const Test kSearch("equal_hash_test", "a search names each by its own id", [] {
 class OpenCatalog {
  public:
   OpenCatalog() {
-    expect_ok(engine::create_file(disk_, kPath, schema_, 1000));
-    file_ = take(disk_.open(kPath, os::Access::read_write));
     parsed = take(format::parse_file(*file_));
     add_extent(parsed.extents.at(0));
   }
@@ -227,13 +225,18 @@ class OpenCatalog {
   }
 
  private:
+  std::unique_ptr<os::File> make_file() {
+    expect_ok(engine::create_file(disk_, kPath, schema_, 1000));
+    return take(disk_.open(kPath, os::Access::read_write));
+  }
+
   SimFileSystem disk_;
   const format::Schema schema_ = schema_of(4);
-  std::unique_ptr<os::File> file_;
+  const std::unique_ptr<os::File> file_ = make_file();
   std::uint32_t in_extent_ = 0;
 
  public:
-  const Checker checker{kPath, "", 7, false};
+  const Checker checker{*file_, "", 7, false};
   engine::Catalog catalog{schema_, kSeed, checker, 100};
   format::ParsedFile parsed;
   std::uint64_t lsn = 0;

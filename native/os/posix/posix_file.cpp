@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -21,11 +23,26 @@ namespace {
 
 constexpr std::size_t kMaxSlices = 1024;  // IOV_MAX of Linux and macOS
 
+// Unmapped when destroyed.
+struct Pages {
+  Pages(void* at, std::size_t bytes) noexcept : address(at), size(bytes) {}
+  Pages(Pages&& other) noexcept
+      : address(std::exchange(other.address, nullptr)), size(other.size) {}
+  ~Pages() {
+    if (address != nullptr) ::munmap(address, size);
+  }
+  Pages& operator=(const Pages&) = delete;
+
+  void* address;
+  std::size_t size;
+};
+
 class PosixMapping final : public Mapping {
  public:
-  PosixMapping(void* address, std::size_t size) noexcept
-      : Mapping(static_cast<const std::byte*>(address), size), address_(address) {}
-  ~PosixMapping() override { ::munmap(address_, size()); }
+  PosixMapping(Pages pages, bool writable, FaultFlag fault)
+      : Mapping(static_cast<const std::byte*>(pages.address), pages.size),
+        pages_(std::move(pages)),
+        guard_(data(), size(), writable, std::move(fault)) {}
 
   void advise(std::size_t offset, std::size_t size, Advice advice) noexcept override {
     const int hint = advice == Advice::random       ? MADV_RANDOM
@@ -37,10 +54,11 @@ class PosixMapping final : public Mapping {
  private:
   void hint_pages(std::size_t offset, std::size_t size, int hint) noexcept {
     const std::size_t from = offset / page_size() * page_size();
-    ::madvise(static_cast<std::byte*>(address_) + from, size + (offset - from), hint);
+    ::madvise(static_cast<std::byte*>(pages_.address) + from, size + (offset - from), hint);
   }
 
-  void* address_;
+  const Pages pages_;
+  const FaultGuard guard_;  // goes first
 };
 
 // Runs a call again for as long as a signal interrupts it.
@@ -218,11 +236,20 @@ Result<std::unique_ptr<Mapping>> PosixFile::map(std::uint64_t offset, std::size_
                          own ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, descriptor_,
                          static_cast<off_t>(offset));
   if (address == MAP_FAILED) return error(errno, text("map ", size, " bytes of"), path());
+  Pages pages(address, size);
 #if defined(__linux__)
   // A child of fork() has no business with it, and would keep a removed file's space.
   if (!own) (void)::madvise(address, size, MADV_DONTFORK);
 #endif
-  return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(address, size));
+  return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(std::move(pages), own, fault_));
+}
+
+bool PosixFile::faulted() const noexcept {
+#if !defined(__SANITIZE_THREAD__)  // gcc's doesn't know fences
+  // The bytes of the mapping were read before the flag is.
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+  return fault_->load(std::memory_order_acquire);
 }
 
 Result<bool> PosixFile::try_lock() {

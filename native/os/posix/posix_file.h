@@ -9,13 +9,14 @@
 #include <string>
 
 #include "os/file.h"
+#include "os/posix/mapping_faults.h"
 
 namespace jvdb::os::posix {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int descriptor, std::string path) noexcept
-      : File(std::move(path)), descriptor_(descriptor) {}
+  // May throw bad_alloc; then the descriptor is not its own.
+  PosixFile(int descriptor, std::string path) : File(std::move(path)), descriptor_(descriptor) {}
   ~PosixFile() override;
 
   Result<FileInfo> info() const override;
@@ -32,11 +33,13 @@ class PosixFile final : public File {
   void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept override;
   Result<std::unique_ptr<Mapping>> map(std::uint64_t offset, std::size_t size,
                                        Sharing sharing) const override;
+  bool faulted() const noexcept override;
   Result<bool> try_lock() override;
 
  private:
   Status write_zeros(std::uint64_t offset, std::uint64_t size);
 
+  const FaultFlag fault_ = std::make_shared<std::atomic<bool>>(false);
   int descriptor_;
   // The generation of the process that took the lock.
   std::optional<std::uint32_t> locked_by_;
