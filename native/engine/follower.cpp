@@ -68,7 +68,11 @@ Result<bool> Follower::continues(const format::ParsedFile& now) const {
       std::equal(seen_.extents.begin(), seen_.extents.begin() + static_cast<std::ptrdiff_t>(known),
                  now.extents.begin());
   if (!extents_stand) return false;
-  if (now.extents.size() > known && now.extents[known].base_lsn <= end_.lsn) return false;
+  // One that lay there before and was passed over says nothing new.
+  const bool next_is_new =
+      now.extents.size() > known &&
+      (seen_.extents.size() <= known || seen_.extents[known] != now.extents[known]);
+  if (next_is_new && now.extents[known].base_lsn <= end_.lsn) return false;
   if (!last_) return true;
   if (last_->lsn >= now.superblock.epoch_start_lsn && last_->epoch != now.superblock.epoch) {
     return false;

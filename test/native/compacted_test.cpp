@@ -170,5 +170,18 @@ const Test kOrder("compacted_test", "rule 9: their LSNs rise and stay below the 
   expect_code(try_open(above.disk, kPath).status(), Code::corrupt);
 });
 
+const Test kEarlyExtent("compacted_test", "an extent that begins below the floor rewrites nothing",
+                        [] {
+                          Compacted file(50, {{{3, 30}, {9, 90}}, {{50, 91}}});
+                          file.block.extent_count = 1;
+                          file.block.floor_records = 2;
+                          file.write_heads();
+                          engine::OpenOptions reading;
+                          reading.read_only = true;
+                          const auto reader = open(file.disk, kPath, reading);
+                          expect_ids(*reader, {30, 90});
+                          expect(take(reader->refresh()) == engine::Follower::Outcome::unchanged);
+                        });
+
 }  // namespace
 }  // namespace jvdb::test
