@@ -13,7 +13,15 @@ function tracked(...patterns) {
 
 runPackage('eslint', fix ? ['--fix', '.'] : ['.']);
 runPackage('prettier', [fix ? '--write' : '--check', '--log-level', 'warn', '.']);
-const cpp = tracked('native/**/*.h', 'native/**/*.cpp', 'test/native/*.h', 'test/native/*.cpp', 'bench/**/*.cpp');
+const cpp = tracked(
+  'native/**/*.h',
+  'native/**/*.cpp',
+  'test/native/*.h',
+  'test/native/*.cpp',
+  'test/fuzz/*.h',
+  'test/fuzz/*.cpp',
+  'bench/**/*.cpp',
+);
 runPackage('clang-format-node', fix ? ['-i', ...cpp] : ['--dry-run', '--Werror', ...cpp]);
 if (process.argv.includes('--tidy')) {
   run('cmake', ['-S', root, '-B', 'build-tidy', '-DCMAKE_BUILD_TYPE=Debug']);
