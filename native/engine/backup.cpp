@@ -57,8 +57,7 @@ Result<Source> Restore::open_source(const std::string& path, bool increment) {
   if (!file) return file.status();
   OpenOptions options;
   options.read_only = true;
-  options.increment = increment;
-  auto opened = OpenFile::open(std::move(*file), options);
+  auto opened = OpenFile::open(std::move(*file), options, increment);
   if (!opened) return opened.status();
   Source out{std::move(*opened), nullptr};
   out.snapshot = out.file->snapshot();
@@ -152,6 +151,9 @@ Result<RestoreReport> Restore::write(const std::string& to) {
     status = rows ? made.add_history(*rows) : rows.status();
   }
   if (!status) return status;
+  for (const Source& source : sources_) {
+    if (Status intact = source.file->intact(); !intact) return intact;
+  }
   auto finished = unnamed->finish(made, false, job_);
   if (!finished) return finished.status();
   job_.total = job_.done.load();
@@ -171,6 +173,7 @@ Result<BackupReport> backup(const OpenFile& from, os::FileSystem& files, const s
   job.total = 2 * info->allocated;
   NewFile made(unnamed->file(), from.origin(), job);
   if (Status status = write_backup(made, from, *snapshot, since_lsn); !status) return status;
+  if (Status status = from.intact(); !status) return status;
   auto finished = unnamed->finish(made, since_lsn.has_value(), job);
   if (!finished) return finished.status();
   job.total = job.done.load();

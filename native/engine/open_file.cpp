@@ -52,11 +52,10 @@ void OpenFile::begin_writing(const Protocol& protocol, const format::ParsedFile&
 }
 
 Result<std::shared_ptr<OpenFile>> OpenFile::open(std::unique_ptr<os::File> file,
-                                                 const OpenOptions& options) {
+                                                 const OpenOptions& options, bool increment) {
   return guarded([&]() -> Result<std::shared_ptr<OpenFile>> {
     if (auto level = simd::choose(); !level) return level.status();
-    format::ParseOptions parsing{options.protocol.epoch_in_extent_header, std::nullopt,
-                                 options.increment};
+    format::ParseOptions parsing{options.protocol.epoch_in_extent_header, std::nullopt, increment};
     if (options.read_only) parsing.followed_from = 0;
     auto parsed = format::parse_file(*file, parsing);
     if (!parsed) return parsed.status();

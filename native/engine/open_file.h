@@ -40,7 +40,6 @@ namespace jvdb::engine {
 struct OpenOptions {
   bool read_only = false;
   os::Advice access = os::Advice::normal;
-  bool increment = false;  // of a backup, instead of a database
   Protocol protocol;
 };
 
@@ -93,8 +92,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
  public:
   // Takes over an open file that holds a database; the caller has locked it unless it is read-only.
   // Then Code::conflict asks to try again: the writer rewrote it meanwhile.
+  // `increment`: it is one of a backup, instead.
   static Result<std::shared_ptr<OpenFile>> open(std::unique_ptr<os::File> file,
-                                                const OpenOptions& options);
+                                                const OpenOptions& options, bool increment = false);
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 

@@ -276,8 +276,7 @@ Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
     if (!locked || !*locked) return locked;
     if (Status status = Compaction::remove_leftover(files_, path); !status) return status;
   }
-  auto store =
-      Store::open(std::move(file), {request.read_only, request.access, false, request.protocol});
+  auto store = Store::open(std::move(file), {request.read_only, request.access, request.protocol});
   if (!store) {
     const bool again = store.status().code() == Code::conflict;
     return again ? Result(false) : store.status();

@@ -57,8 +57,7 @@ Result<NewFile::Counts> UnnamedFile::verify(bool increment, Job& job) {
   (*file)->set_path(path_);
   OpenOptions options;
   options.read_only = true;
-  options.increment = increment;
-  auto opened = OpenFile::open(std::move(*file), options);
+  auto opened = OpenFile::open(std::move(*file), options, increment);
   if (!opened) return opened.status();
   auto report = (*opened)->verify(true, job);
   if (!report) return report.status();

@@ -33,8 +33,7 @@ Result<FileReport> verify_file(os::FileSystem& files, const std::string& path, b
     if (!out) return out;
     OpenOptions options;
     options.read_only = true;
-    options.increment = increment;
-    auto opened = OpenFile::open(std::move(*file), options);
+    auto opened = OpenFile::open(std::move(*file), options, increment);
     if (!opened) {
       if (opened.status().code() != Code::corrupt) return opened.status();
       out->report.error_count = 1;

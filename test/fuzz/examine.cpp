@@ -13,10 +13,12 @@
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "engine/changes.h"
+#include "engine/salvage.h"
 #include "engine/store.h"
 #include "format/parse.h"
 #include "format/seal.h"
 #include "memory_image.h"
+#include "os/memory/memory_file_system.h"
 #include "search/query_set.h"
 #include "simd/kernels.h"
 
@@ -347,8 +349,32 @@ Found examine_opened(std::span<const std::byte> file, MemoryImage& image, bool r
     require(outcome && *outcome == engine::Follower::Outcome::unchanged,
             "a file that nobody writes to changed");
   }
-  // Here belongs what else reads a whole store, as a verification of it.
-  return Examination(file, **store).run();
+  Found found = Examination(file, **store).run();
+  engine::Job job;
+  const auto report = (*store)->verify(true, job);
+  if (!report) require_damage(report.status());
+  const bool silent = report && report->error_count == 0;
+  require(!silent || found.whole.size() == found.live, "damage that verifying does not find");
+  return found;
+}
+
+// Whatever is saved is whole: that is verified before the new file has its name.
+void salvage(std::span<const std::byte> file) {
+  os::memory::MemoryFileSystem files;
+  {
+    const auto from = files.create("from");
+    require(from && (*from)->write(0, file.data(), file.size()).ok(), "no memory");
+  }
+  engine::Job job;
+  const auto report = engine::salvage(files, "from", "to", job);
+  if (report) {
+    require(files.stat("to").ok() && report->live + report->lost <= file.size(), "what was saved");
+    return;
+  }
+  const Code code = report.status().code();
+  const bool refused = code == Code::version || code == Code::invalid_argument;
+  if (!refused) require_damage(report.status());
+  require(!files.stat("to").ok(), "a file that was not finished");
 }
 
 bool has_superblock(std::span<const std::byte> file) {
@@ -366,6 +392,7 @@ bool has_superblock(std::span<const std::byte> file) {
 void examine(std::span<const std::byte> file) {
   MemoryImage image(file, MemoryImage::Mapped::in_a_copy);
   const Found written = examine_opened(file, image, false);
+  salvage(file);
   // Else a reader waits 100 ms for the writer to write one.
   if (!has_superblock(file)) return;
   const Found followed = examine_opened(file, image, true);

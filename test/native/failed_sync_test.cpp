@@ -122,7 +122,7 @@ bool keeps_what_it_found(Disk& disk, const std::function<void(Store&)>& use) {
     durable = store->durable_lsn();
   }
   disk.power_cut([](std::uint64_t, std::size_t) { return 0; });
-  auto opened = try_open(disk.files, kPath, {false, {}, false, disk.protocol});
+  auto opened = try_open(disk.files, kPath, {false, {}, disk.protocol});
   if (!opened || (*opened)->last_lsn() < durable || durable < 2) return false;
   const auto vector = (*opened)->read().vector({2, {}});
   return vector && *vector != nullptr && Vector(*vector, *vector + kDimension) == vector_for(2);

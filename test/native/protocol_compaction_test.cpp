@@ -68,7 +68,7 @@ const Test kAlone("protocol_compaction_test",
                       const TemporaryDirectory directory;
                       const std::string path = directory.path() + "/db.jvdb";
                       const auto store =
-                          create(os::disk(), path, kSchema, 16, {false, {}, false, disk.protocol});
+                          create(os::disk(), path, kSchema, 16, {false, {}, disk.protocol});
                       begin(disk, *store);
                       std::future<void> put;
                       engine::Job job;

@@ -38,7 +38,7 @@ struct Disk {
   explicit Disk(const Protocol& rules) : protocol(rules) {
     expect_ok(engine::create_file(files, kPath, kSchema, 64));
   }
-  std::unique_ptr<Store> open() { return test::open(files, kPath, {false, {}, false, protocol}); }
+  std::unique_ptr<Store> open() { return test::open(files, kPath, {false, {}, protocol}); }
   void put(Store& store, std::uint64_t id, std::uint64_t seed) {
     (void)take(store.append(Group(ids).put(id, vector_for(seed))));
   }
@@ -79,7 +79,7 @@ inline bool holds(Store& store, const std::map<std::uint64_t, std::uint64_t>& ex
 }
 
 inline bool opens_with(Disk& disk, const std::map<std::uint64_t, std::uint64_t>& expected) {
-  auto store = try_open(disk.files, kPath, {false, {}, false, disk.protocol});
+  auto store = try_open(disk.files, kPath, {false, {}, disk.protocol});
   return store && holds(**store, expected);
 }
 

@@ -97,6 +97,7 @@ describe('lib', () => {
       for (const name of Object.getOwnPropertyNames(one)) methods.add(name);
     }
     expect([...methods].sort()).toEqual([
+      'backup',
       'batchDelete',
       'batchRetrieve',
       'batchStore',
@@ -105,6 +106,7 @@ describe('lib', () => {
       'changes',
       'close',
       'closeAsync',
+      'compact',
       'constructor',
       'deleteVector',
       'durableLsn',
@@ -127,6 +129,7 @@ describe('lib', () => {
       'updateMetadata',
       'updateVector',
       'vectorCount',
+      'verify',
       'viewVector',
     ]);
   });
