@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/guarded.h"
 #include "base/text.h"
 #include "engine/rows.h"
 
@@ -11,7 +12,7 @@ Compaction::~Compaction() {
   if (renamed_ || temporary_.empty()) return;
   made_.reset();
   to_.reset();
-  (void)files_.remove(temporary_);
+  (void)guarded([&] { return files_.remove(temporary_); });
 }
 
 Status Compaction::remove_leftover(os::FileSystem& files, const std::string& path) {
@@ -120,7 +121,7 @@ Status Compaction::rename() {
   if (Status status = files_.replace(temporary_, target_); !status) return status;
   renamed_ = true;
   if (!options_.protocol.directory_sync_in_compaction) return {};
-  Status status = files_.sync_directory(target_);
+  Status status = guarded([&] { return files_.sync_directory(target_); });
   if (!status) to_->refuse_writes(status);
   return status;
 }

@@ -34,6 +34,7 @@ Status forked_failure(const std::string& path) noexcept {
 OpenFile::OpenFile(std::unique_ptr<os::File> file, const OpenOptions& options,
                    const format::ParsedFile& parsed)
     : file_(std::move(file)),
+      id_(parsed.file_id),
       schema_(parsed.schema),
       access_(options.access),
       origin_{parsed.schema, parsed.head.header.uuid, parsed.head.identity.created_us,

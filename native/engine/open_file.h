@@ -101,6 +101,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const format::Schema& schema() const noexcept { return schema_; }
   const std::string& path() const noexcept { return file_->path(); }
   Result<os::FileInfo> info() const { return file_->info(); }
+  const os::FileId& id() const noexcept { return id_; }
   // As of os::File: to be asked once what a call points to was used.
   Status intact() const noexcept { return file_->intact(); }
   bool read_only() const noexcept { return follower_ != nullptr; }
@@ -168,6 +169,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const std::uint32_t process_ = os::process_generation();
   const std::shared_ptr<search::Pool> pool_ = search::Pool::shared();
   const std::unique_ptr<os::File> file_;
+  const os::FileId id_;
   const format::Schema schema_;
   const os::Advice access_;
   const NewFile::Origin origin_;

@@ -55,7 +55,7 @@ Status Registry::Handle::close(bool orderly) {
 
 Result<CompactReport> Registry::Handle::compact(Job& job) const {
   if (!writes_) return read_only_failure(entry_->store->path());
-  return entry_->registry.compact(entry_, job);
+  return guarded([&] { return entry_->registry.compact(entry_, job); });
 }
 
 Result<CompactReport> Registry::compact(const std::shared_ptr<Entry>& entry, Job& job) {
@@ -72,8 +72,7 @@ Status Registry::rename_entry(const std::shared_ptr<Entry>& entry, const os::Fil
                               const std::function<Status()>& rename) {
   const std::scoped_lock lock(entry->mutex);
   if (entry->store->removed()) return removed_failure(entry->store->path());
-  auto before = entry->store->file_info();
-  if (!before) return before.status();
+  const os::FileId before = entry->store->file_id();
   const auto enter = [&] {
     const std::scoped_lock entering(mutex_);
     entries_[{id, false}] = entry;
@@ -81,11 +80,10 @@ Status Registry::rename_entry(const std::shared_ptr<Entry>& entry, const os::Fil
   const bool first = entry->store->options().protocol.enter_before_rename;
   if (first) enter();
   Status status = rename();
-  auto now = entry->store->file_info();
-  const bool renamed = now && now->id == id;
+  const bool renamed = entry->store->file_id() == id;
   if (renamed && !first) enter();
   const std::scoped_lock leaving(mutex_);
-  entries_.erase({renamed ? before->id : id, false});
+  entries_.erase({renamed ? before : id, false});
   return status;
 }
 

@@ -75,11 +75,9 @@ Result<CompactReport> Store::compact(os::FileSystem& files, const Renaming& rena
       Compaction compaction(files, old, options_, job);
       if (Status status = compact_file(compaction, renaming); !status) return status;
     }
-    auto after = file()->stats();
-    if (!after) return after.status();
     report.compacted = true;
     job.total = job.done.load();  // it was an estimate
-    report.bytes_after = after->allocated_bytes;
+    if (const auto after = file()->info()) report.bytes_after = after->allocated;
     report.duration_us = now_us() - began;
     return report;
   });
@@ -112,9 +110,11 @@ Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
     if (options_.protocol.catch_up_alone) appending.lock();
     status = compaction.finish();
     if (!status) return status;
+    // Once the file has the name there is no way back: nothing may fail then.
+    auto next = std::make_unique<const FilePtr>(compaction.file());
     status = renaming(compaction.file_id(), [&] {
       Status renamed = compaction.rename();
-      if (compaction.renamed()) install(compaction.file());
+      if (compaction.renamed()) install(std::move(next));
       return renamed;
     });
   }
@@ -122,11 +122,10 @@ Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
 }
 
 // Whoever reads goes on with what it has; from here on everything else meets the new file.
-void Store::install(FilePtr next) {
-  const FilePtr* const old = current_.exchange(new FilePtr(std::move(next)));
+void Store::install(std::unique_ptr<const FilePtr> next) noexcept {
+  const std::unique_ptr<const FilePtr> old(current_.exchange(next.release()));
   gate_.begin_grace();
   while (!gate_.grace_over()) std::this_thread::sleep_for(std::chrono::microseconds(50));
-  delete old;
 }
 
 }  // namespace jvdb::engine

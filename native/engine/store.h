@@ -57,6 +57,8 @@ class Store {
   std::uint64_t durable_lsn() const { return read().file_->durable_lsn(); }
   std::uint64_t capacity() const { return read().file_->capacity(); }
   Result<os::FileInfo> file_info() const { return file()->info(); }
+  // Of the file that is open now.
+  os::FileId file_id() const noexcept { return read().file_->id(); }
   Result<Stats> stats() const;
 
   // Visible to every later call when it returns, and safe against the end of the process. All of
@@ -140,7 +142,7 @@ class Store {
   Store(FilePtr file, const OpenOptions& options);
   FilePtr file() const;
   Status compact_file(Compaction& compaction, const Renaming& renaming);
-  void install(FilePtr next);
+  void install(std::unique_ptr<const FilePtr> next) noexcept;
 
   const std::uint32_t process_ = os::process_generation();
   const format::Schema schema_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/guarded.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/open_file.h"
@@ -29,7 +30,7 @@ UnnamedFile::UnnamedFile(UnnamedFile&& other) noexcept
 UnnamedFile::~UnnamedFile() {
   if (temporary_.empty()) return;
   file_.reset();
-  (void)files_.remove(temporary_);
+  (void)guarded([&] { return files_.remove(temporary_); });
 }
 
 Result<FinishedFile> UnnamedFile::finish(NewFile& made, bool increment, Job& job) {

@@ -223,6 +223,7 @@ Result<ParsedFile> parse_file(const os::File& file, const ParseOptions& options)
   if (!info) return info.status();
   ParsedFile out{};
   out.file_size = info->size;
+  out.file_id = info->id;
   if (Status status = read_head(file, out); !status) return status;
   if (Status status = read_schema(file, options, out); !status) return status;
   if (Status status = take_superblock(file, options, out); !status) return status;

@@ -31,6 +31,7 @@ struct ParsedFile {
   Schema schema;
   Superblock superblock;
   std::vector<ParsedExtent> extents;  // extent k is element k − 1
+  os::FileId file_id;
   std::uint64_t file_size = 0;
 };
 

@@ -11,9 +11,18 @@ const [seed, dimension, first, flushEvery] = numbers.map(Number);
 const store = new MemoryMappedVectorStore(file, dimension, {
   idType: seed % 2 === 0 ? 'int64' : 'string',
   initialCapacity: 20,
+  // Two of four compact again and again.
+  autoCompact: seed % 4 < 2 && { deadShare: 0.05, deadBytes: 500 },
 });
-for (let n = first; ; n++) {
-  apply(store, operation(seed, n, dimension));
-  if (flushEvery > 0 && n % flushEvery === 0) store.flushSync();
-  writeSync(1, `${n}\n`);
+
+async function main() {
+  for (let n = first; ; n++) {
+    apply(store, operation(seed, n, dimension));
+    if (flushEvery > 0 && n % flushEvery === 0) store.flushSync();
+    writeSync(1, `${n}\n`);
+    // Here the end of a compaction is noticed.
+    if (n % 8 === 0) await new Promise(setImmediate);
+  }
 }
+
+void main();

@@ -29,7 +29,7 @@ class Pair {
   }
 }
 
-type Command = (pair: Pair) => void;
+type Command = (pair: Pair) => void | Promise<void>;
 
 const number = fc.integer({ min: 0, max: 15 });
 const seed = fc.integer({ min: 0, max: 1000 });
@@ -85,6 +85,11 @@ const commands: fc.Arbitrary<Command>[] = [
     pair.store.close();
     pair.store = MemoryMappedVectorStore.open(pair.store.filePath);
   }),
+  fc.constant(async (pair) => {
+    const { deadCount } = pair.store.stats();
+    expect(await pair.store.compact()).toMatchObject({ compacted: deadCount > 0, vectorCount: pair.model.size });
+    expect(pair.store.stats().deadCount).toBe(0);
+  }),
   seed.map((s) => (pair) => {
     const hits = pair.store.searchSync(vectorOf(DIMENSION, s), { topK: 100 });
     expect(new Set(hits.map((hit) => hit.id))).toEqual(new Set(pair.model.keys()));
@@ -102,12 +107,12 @@ function compare({ store, model, lsn }: Pair): void {
   }
 }
 
-test.each(['int64', 'string'] as const)('%s ids', (idType) => {
-  fc.assert(
-    fc.property(fc.array(fc.oneof(...commands), { maxLength: 30 }), (list) => {
+test.each(['int64', 'string'] as const)('%s ids', async (idType) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(...commands), { maxLength: 30 }), async (list) => {
       const pair = new Pair(idType);
       try {
-        for (const command of list) command(pair);
+        for (const command of list) await command(pair);
         compare(pair);
         pair.store.close();
         pair.store = MemoryMappedVectorStore.open(pair.store.filePath);

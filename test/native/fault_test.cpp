@@ -14,19 +14,6 @@ constexpr char kPath[] = "db.jvdb";
 constexpr std::uint32_t kDimension = 16;
 constexpr std::uint32_t kSlots = 4;  // of the first extent
 
-// What the double allocates for itself stands for the kernel's memory and never fails; the text of
-// an error is the engine's own, and may.
-class Kernel {
- public:
-  Kernel() noexcept : was_(std::exchange(Allocations::here.fail, false)) {}
-  ~Kernel() { Allocations::here.fail = was_; }
-  Kernel(const Kernel&) = delete;
-  Kernel& operator=(const Kernel&) = delete;
-
- private:
-  const bool was_;
-};
-
 class FaultyFile final : public os::File {
  public:
   explicit FaultyFile(std::unique_ptr<os::File> file) noexcept

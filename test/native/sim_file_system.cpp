@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "allocations.h"
+
 namespace jvdb::test {
 namespace {
 
@@ -50,6 +52,7 @@ class SimFile final : public os::File {
     return {};
   }
   Status write(std::uint64_t offset, std::span<const os::Slice> slices) override {
+    const Kernel kernel;
     if (Status status = hooks_->change(); !status) return status;
     std::size_t size = 0;
     for (const os::Slice& slice : slices) size += slice.size;
@@ -66,11 +69,13 @@ class SimFile final : public os::File {
   }
   using File::write;
   Status resize(std::uint64_t size) override {
+    const Kernel kernel;
     if (Status status = hooks_->change(); !status) return status;
     inode_->resize(size);
     return {};
   }
   Status reserve(std::uint64_t offset, std::uint64_t size) override {
+    const Kernel kernel;
     if (Status status = hooks_->change(); !status) return status;
     const std::uint64_t needed = inode_->missing_blocks(offset, size) * kSector;
     if (needed > *free_bytes_) return {Code::no_space, "injected: disk full"};
@@ -79,10 +84,12 @@ class SimFile final : public os::File {
     return {};
   }
   void punch(std::uint64_t offset, std::uint64_t size) noexcept override {
+    const Kernel kernel;
     if (!hooks_->change()) return;
     inode_->punch(offset, size);
   }
   Status sync() override {
+    const Kernel kernel;
     if (Status status = hooks_->change(); !status) {
       inode_->fail_sync();
       return status;
@@ -144,6 +151,7 @@ Result<std::unique_ptr<os::File>> SimFileSystem::open(const std::string& path, o
 }
 
 Result<std::unique_ptr<os::File>> SimFileSystem::create(const std::string& path) {
+  const Kernel kernel;
   if (Status status = hooks_->change(); !status) return status;
   if (find(path)) return Status(Code::exists, path + " exists");
   set_name(path, std::make_shared<SimInode>(next_inode_++));
@@ -157,6 +165,7 @@ Result<os::FileInfo> SimFileSystem::stat(const std::string& path) {
 }
 
 Status SimFileSystem::rename_new(const std::string& from, const std::string& to) {
+  const Kernel kernel;
   if (Status status = hooks_->change(); !status) return status;
   const auto inode = find(from);
   if (!inode) return missing(from);
@@ -167,6 +176,7 @@ Status SimFileSystem::rename_new(const std::string& from, const std::string& to)
 }
 
 Status SimFileSystem::replace(const std::string& from, const std::string& to) {
+  const Kernel kernel;
   if (Status status = hooks_->change(); !status) return status;
   const auto inode = find(from);
   if (!inode) return missing(from);
@@ -176,6 +186,7 @@ Status SimFileSystem::replace(const std::string& from, const std::string& to) {
 }
 
 Status SimFileSystem::remove(const std::string& path) {
+  const Kernel kernel;
   if (Status status = hooks_->change(); !status) return status;
   if (!find(path)) return missing(path);
   set_name(path, nullptr);
@@ -183,6 +194,7 @@ Status SimFileSystem::remove(const std::string& path) {
 }
 
 Status SimFileSystem::sync_directory(const std::string& path) {
+  const Kernel kernel;
   if (Status status = hooks_->change(); !status) return status;
   for (auto at = names_.begin(); at != names_.end();) {
     auto& [name, versions] = *at;
