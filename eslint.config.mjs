@@ -48,6 +48,6 @@ export default tseslint.config(
 );
 
 function nodeGlobals() {
-  const names = ['__dirname', 'console', 'module', 'process', 'require', 'performance', 'Buffer', 'setTimeout'];
+  const names = ['__dirname', 'console', 'module', 'process', 'require', 'performance', 'Buffer', 'setTimeout', 'setImmediate'];
   return Object.fromEntries(names.map((name) => [name, 'readonly']));
 }

@@ -1,4 +1,4 @@
-/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, follow. */
+/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, upkeep, follow. */
 import { run as databases } from './databases.js';
 import { run as durable } from './durable.js';
 import { run as follow } from './follow.js';
@@ -8,6 +8,7 @@ import { machine } from './measure.js';
 import { run as open } from './open.js';
 import { run as read } from './read.js';
 import { run as search } from './search.js';
+import { run as upkeep } from './upkeep.js';
 
 const benches: Record<string, () => void | Promise<void>> = {
   kernels,
@@ -17,6 +18,7 @@ const benches: Record<string, () => void | Promise<void>> = {
   read,
   open,
   databases,
+  upkeep,
   follow,
 };
 

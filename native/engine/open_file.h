@@ -156,6 +156,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     return answer;
   }
   Status recover(const OpenOptions& options, const format::ParsedFile& parsed);
+  void trust_all();
   void begin_writing(const Protocol& protocol, const format::ParsedFile& parsed,
                      const HistoryEnd& end);
   Status check_queries(std::span<const float> queries) const;

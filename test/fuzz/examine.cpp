@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -13,12 +11,12 @@
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "engine/changes.h"
-#include "engine/salvage.h"
 #include "engine/store.h"
 #include "format/parse.h"
 #include "format/seal.h"
 #include "memory_image.h"
-#include "os/memory/memory_file_system.h"
+#include "require.h"
+#include "salvaging.h"
 #include "search/query_set.h"
 #include "simd/kernels.h"
 
@@ -35,23 +33,6 @@ using test::MemoryImage;
 
 constexpr unsigned kAllParts = Checker::vector | Checker::code | Checker::heap;
 constexpr std::size_t kBest = 3;
-
-void require(bool holds, const char* what,
-             std::source_location where = std::source_location::current()) {
-  if (holds) return;
-  std::fprintf(stderr, "%s:%u: %s\n", where.file_name(), static_cast<unsigned>(where.line()), what);
-  std::abort();
-}
-
-// A failure to read what is damaged. Behind the durable LSN that is also what a disk may have lost,
-// or a writer rewritten.
-void require_damage(const Status& status,
-                    std::source_location where = std::source_location::current()) {
-  const Code code = status.code();
-  if (code == Code::corrupt || code == Code::io || code == Code::conflict) return;
-  std::fprintf(stderr, "%s: %s\n", code_name(code), std::string(status.message()).c_str());
-  require(false, "a failure that isn't damage", where);
-}
 
 std::string key_of(const format::Schema& schema, const engine::Id& id) {
   return schema.id_type == format::IdType::string ? std::string(id.text)
@@ -356,25 +337,6 @@ Found examine_opened(std::span<const std::byte> file, MemoryImage& image, bool r
   const bool silent = report && report->error_count == 0;
   require(!silent || found.whole.size() == found.live, "damage that verifying does not find");
   return found;
-}
-
-// Whatever is saved is whole: that is verified before the new file has its name.
-void salvage(std::span<const std::byte> file) {
-  os::memory::MemoryFileSystem files;
-  {
-    const auto from = files.create("from");
-    require(from && (*from)->write(0, file.data(), file.size()).ok(), "no memory");
-  }
-  engine::Job job;
-  const auto report = engine::salvage(files, "from", "to", job);
-  if (report) {
-    require(files.stat("to").ok() && report->live + report->lost <= file.size(), "what was saved");
-    return;
-  }
-  const Code code = report.status().code();
-  const bool refused = code == Code::version || code == Code::invalid_argument;
-  if (!refused) require_damage(report.status());
-  require(!files.stat("to").ok(), "a file that was not finished");
 }
 
 bool has_superblock(std::span<const std::byte> file) {

@@ -37,6 +37,14 @@ test('examples/multi-tenant.ts', () => {
   expect(output).toMatch(/All 1,000 tenants found their own words\./);
 });
 
+test('examples/backup.ts', () => {
+  const output = run('--import', 'tsx', 'examples/backup.ts');
+  expect(output).toMatch(/restored to LSN 55000 from 2 backups: 50000 vectors\nall whole: true/);
+  expect(output).toMatch(/compacted: 9999 vectors/);
+  expect(output).toMatch(/after a compaction, which drops the history: full/);
+  expect(output).toMatch(/3 backups removed, 1 left: whole\n/);
+});
+
 test("the README's example", () => {
   const [, code] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'README.md'), 'utf8'))!;
   const output = run('--input-type=module', '-e', `process.chdir(${JSON.stringify(directory.path)});\n${code!}`);

@@ -60,6 +60,15 @@ describe('native', () => {
   });
 });
 
+test('each rule of the protocol that can be switched off is switched off in a test', () => {
+  const rules = [...text('native/engine/protocol.h').matchAll(/^  bool (\w+) = true;/gm)].map(([, rule]) => rule!);
+  expect(rules.length).toBeGreaterThan(20);
+  const tests = files.filter((file) => file.startsWith('test/native/')).map(text);
+  const used = (rule: string): boolean =>
+    tests.some((one) => one.includes(`Protocol::${rule}`) || new RegExp(`\\.${rule} = false`).test(one));
+  expect(rules.filter((rule) => !used(rule))).toEqual([]);
+});
+
 describe('lib', () => {
   test('only native.ts loads the addon', () => {
     const loaders = files.filter((file) => file.startsWith('lib/') && /node-gyp-build'|\.node'/.test(text(file)));
