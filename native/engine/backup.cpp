@@ -170,7 +170,7 @@ Result<BackupReport> backup(const OpenFile& from, os::FileSystem& files, const s
   const auto snapshot = from.snapshot();
   auto info = from.info();
   if (!info) return info.status();
-  job.total = 2 * info->allocated;
+  job.total = 3 * info->allocated;  // written, verified, and its checksum taken
   NewFile made(unnamed->file(), from.origin(), job);
   if (Status status = write_backup(made, from, *snapshot, since_lsn); !status) return status;
   if (Status status = from.intact(); !status) return status;

@@ -20,6 +20,14 @@ std::size_t expected_ids(const format::ParsedFile& parsed) {
   return std::min(parsed.superblock.live_count, slots);
 }
 
+// A history that no compaction has cut begins with the database.
+HistoryFloor floor_of(const format::ParsedFile& parsed) noexcept {
+  const format::Superblock& block = parsed.superblock;
+  const std::uint64_t time_us = block.history_floor_lsn == 0 ? parsed.head.identity.created_us
+                                                             : block.history_floor_time_us;
+  return {block.history_floor_lsn, block.floor_records, time_us};
+}
+
 }  // namespace
 
 Status forked_failure(const std::string& path) noexcept {
@@ -39,8 +47,7 @@ OpenFile::OpenFile(std::unique_ptr<os::File> file, const OpenOptions& options,
       access_(options.access),
       origin_{parsed.schema, parsed.head.header.uuid, parsed.head.identity.created_us,
               parsed.head.identity.id_hash_seed},
-      history_floor_{parsed.superblock.history_floor_lsn, parsed.superblock.floor_records,
-                     parsed.superblock.history_floor_time_us},
+      history_floor_(floor_of(parsed)),
       checker_(*file_, kDamageAdvice, parsed.head.identity.id_hash_seed, options.read_only),
       catalog_(parsed.schema, parsed.head.identity.id_hash_seed, checker_, expected_ids(parsed)) {}
 
@@ -304,6 +311,9 @@ void OpenFile::trust_all() {
 Result<VerifyReport> OpenFile::verify(bool deep, Job& job) const {
   return here([&] {
     const auto state = snapshot();
+    const std::uint64_t slot_bytes =
+        sizeof(format::Record) + (deep ? schema_.vector_bytes() + schema_.code_stride() : 0);
+    if (job.total == 0) job.total = state->point().slot_end * slot_bytes;
     return engine::verify({*file_, origin_, catalog_, *state}, deep, job);
   });
 }

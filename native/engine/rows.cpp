@@ -1,5 +1,7 @@
 #include "engine/rows.h"
 
+#include "base/text.h"
+
 namespace jvdb::engine {
 namespace {
 
@@ -53,6 +55,17 @@ std::optional<RowSize> LiveRows::peek() {
 
 Result<HistoryRows> HistoryRows::between(const Snapshot& snapshot, std::uint64_t since_lsn,
                                          std::uint64_t last_lsn) {
+  const std::uint64_t floor = snapshot.history_floor().lsn;
+  if (since_lsn < floor) {
+    return Status(Code::not_found,
+                  text("what followed LSN ", since_lsn, " is no longer in the file one by one, a ",
+                       "compaction kept what followed LSN ", floor, "; make a whole copy"));
+  }
+  if (since_lsn > snapshot.point().lsn) {
+    return Status(Code::conflict,
+                  text("there is no LSN ", since_lsn, ", the last is ", snapshot.point().lsn,
+                       ": it is of another history; make a whole copy"));
+  }
   auto changes = Changes::since(snapshot, since_lsn);
   if (!changes) return changes.status();
   return HistoryRows(snapshot, *changes, last_lsn);

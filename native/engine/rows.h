@@ -65,7 +65,8 @@ class LiveRows final : public Rows {
 // What a snapshot's journal has above an LSN, up to another that ends a group.
 class HistoryRows final : public Rows {
  public:
-  // As Changes::since().
+  // Code::not_found where a compaction dropped some of it, conflict where `since_lsn` is above the
+  // last.
   static Result<HistoryRows> between(const Snapshot& snapshot, std::uint64_t since_lsn,
                                      std::uint64_t last_lsn);
   HistoryRows(HistoryRows&&) = default;

@@ -20,7 +20,7 @@ namespace jvdb::engine {
 struct HistoryFloor {
   std::uint64_t lsn = 0;
   std::uint64_t records = 0;
-  std::uint64_t time_us = 0;  // of the operation at `lsn`
+  std::uint64_t time_us = 0;  // of the operation at `lsn`; at 0, when the database was created
 };
 
 // A stored vector. What it points to stays as it is for as long as the Snapshot or Reader that it
@@ -61,7 +61,7 @@ class Snapshot final : public search::Collection {
   const Checker& checker() const noexcept { return checker_; }
   const HistoryFloor& history_floor() const noexcept { return history_floor_; }
   // When the operation at an LSN happened that lies between the floor and the snapshot's last, in
-  // microseconds since 1970; 0 at LSN 0.
+  // microseconds since 1970.
   std::uint64_t time_at(std::uint64_t lsn) const noexcept;
 
   // The first slot from `from` on that belongs to the snapshot. In this order, ids come by their

@@ -110,7 +110,11 @@ class Store {
 
   // What of it doesn't match its checksums, or contradicts itself. `deep`: vectors, codes, ids and
   // metadata too, not the records only.
-  Result<VerifyReport> verify(bool deep, Job& job) const { return file()->verify(deep, job); }
+  Result<VerifyReport> verify(bool deep, Job& job) const {
+    auto report = file()->verify(deep, job);
+    job.total = job.done.load();  // it was an estimate
+    return report;
+  }
 
   // Rewrites the file without what is dead, beside readers and writers; those wait for a moment at
   // its end. Snapshots, views and searches begun before stay as they are. Code::conflict while

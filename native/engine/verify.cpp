@@ -53,6 +53,7 @@ class Verifier {
   // Where the walk over the records is.
   const Extent* extent_ = nullptr;
   std::uint64_t floor_left_ = 0;
+  std::uint64_t done_ = 0;  // bytes
   std::uint64_t lsn_ = 0;
   std::uint64_t time_us_ = 0;
   std::optional<std::uint64_t> heap_;  // bytes in use of the extent's, behind a whole record
@@ -68,8 +69,7 @@ Result<VerifyReport> Verifier::run() {
   if (status) status = check_records();
   if (status) status = check_ids();
   if (!status) return status;
-  job_.total = job_.done.load();
-  report_.bytes = job_.done;
+  report_.bytes = done_;
   report_.duration_us = now_us() - began;
   return std::move(report_);
 }
@@ -136,9 +136,6 @@ Status Verifier::check_extent(std::size_t index) {
   if (std::memcmp(&header, &expected, sizeof header) != 0) {
     wrong(geometry.offset, 0, text("the header of extent ", index + 1, " is damaged"));
   }
-  const search::Run run = snapshot_.run(index);
-  const std::uint64_t slot_bytes = origin_.schema.vector_stride() + origin_.schema.code_stride();
-  job_.total += run.count * (sizeof(Record) + (deep_ ? slot_bytes : 0));
   return {};
 }
 
@@ -156,14 +153,16 @@ Status Verifier::check_records() {
   floor_left_ = snapshot_.history_floor().records;
   if (floor_left_ == 0) {
     lsn_ = snapshot_.history_floor().lsn;
-    time_us_ = snapshot_.history_floor().time_us;
+    if (lsn_ > 0) time_us_ = snapshot_.history_floor().time_us;
   }
   for (Changes::Step step; changes->step(step);) {
     if (step.extent != extent_) heap_ = 0;
     extent_ = step.extent;
     const Record record = extent_->record(step.record);  // a copy: it may change meanwhile
     check_record(step, record);
-    if (Status status = job_.advance(size_of(step)); !status) return status;
+    const std::uint64_t size = size_of(step);
+    done_ += size;
+    if (Status status = job_.advance(size); !status) return status;
   }
   if (more_) wrong(0, lsn_, "the last operation belongs to a group whose end is missing");
   return {};

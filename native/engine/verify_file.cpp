@@ -16,8 +16,8 @@ Result<FileReport> measure_file(const os::File& file, Job& job) {
   out.bytes = info->size;
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   for (std::uint64_t at = 0; at < out.bytes; at += buffer.size()) {
-    if (Status status = job.go_on(); !status) return status;
     const std::size_t piece = std::min<std::uint64_t>(buffer.size(), out.bytes - at);
+    if (Status status = job.advance(piece); !status) return status;
     if (Status status = file.read(at, buffer.data(), piece); !status) return status;
     out.crc = crc32c(buffer.data(), piece, out.crc);
   }
@@ -29,6 +29,8 @@ Result<FileReport> verify_file(os::FileSystem& files, const std::string& path, b
   return guarded([&]() -> Result<FileReport> {
     auto file = files.open(path, os::Access::read_only);
     if (!file) return file.status();
+    const auto info = (*file)->info();
+    if (info) job.total = 2 * info->size;
     auto out = measure_file(**file, job);
     if (!out) return out;
     OpenOptions options;
@@ -43,6 +45,7 @@ Result<FileReport> verify_file(os::FileSystem& files, const std::string& path, b
     auto report = (*opened)->verify(true, job);
     if (!report) return report.status();
     out->report = std::move(*report);
+    job.total = job.done.load();
     return out;
   });
 }
