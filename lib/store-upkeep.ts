@@ -42,7 +42,7 @@ export abstract class StoreUpkeep extends StoreHandle {
    * @param options - see `JobOptions`
    * @returns a promise of what was done
    * @throws JvdbError `JVDB_READ_ONLY`; `JVDB_CONFLICT` while it is being compacted already, or where the
-   *   file was moved or has other names; `JVDB_CORRUPT` where something that lives is damaged;
+   *   file was moved or has other names, or on Windows is in use; `JVDB_CORRUPT` where something that lives is damaged;
    *   `JVDB_NO_SPACE`. The store is as it was then
    */
   async compact(options: JobOptions = {}): Promise<CompactReport> {

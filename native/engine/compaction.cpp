@@ -16,7 +16,9 @@ Compaction::~Compaction() {
 }
 
 Status Compaction::remove_leftover(os::FileSystem& files, const std::string& path) {
-  const std::string leftover = temporary(path);
+  auto target = files.resolve(path);
+  if (!target) return target.status();
+  const std::string leftover = temporary(*target);
   if (files.stat(leftover).status().code() == Code::not_found) return {};
   return files.remove(leftover);
 }
@@ -46,6 +48,7 @@ Status Compaction::find_place(const std::string& path) {
                  "remove them first")};
   }
   target_ = std::move(*target);
+  old_id_ = open->id;
   return remove_leftover(files_, target_);
 }
 
@@ -116,13 +119,12 @@ Status Compaction::finish() {
   return status;
 }
 
-Status Compaction::rename() {
+Status Compaction::rename(const Replacement::Exchange& exchange) {
   if (Status status = from_->intact(); !status) return status;
-  if (Status status = files_.replace(temporary_, target_); !status) return status;
-  renamed_ = true;
-  if (!options_.protocol.directory_sync_in_compaction) return {};
-  Status status = guarded([&] { return files_.sync_directory(target_); });
-  if (!status) to_->refuse_writes(status);
+  Replacement replacement(files_, options_, {temporary_, target_, old_id_, std::move(from_), to_},
+                          exchange);
+  Status status = replacement.run();
+  renamed_ = replacement.renamed();
   return status;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/job.h"
 #include "engine/new_file.h"
 #include "engine/open_file.h"
+#include "engine/replacement.h"
 #include "os/file_system.h"
 
 namespace jvdb::engine {
@@ -40,13 +41,10 @@ class Compaction {
   Status sync();
   // The rest. The new file is durable then, and open for writing.
   Status finish();
-  // After a failure with renamed() true the new file has the name, though maybe not for good, and
-  // refuses writes.
-  Status rename();
+  // As Replacement::run(). The last call.
+  Status rename(const Replacement::Exchange& exchange);
 
-  bool renamed() const noexcept { return renamed_; }
   const os::FileId& file_id() const noexcept { return id_; }
-  const std::shared_ptr<OpenFile>& file() const noexcept { return to_; }
 
  private:
   Status find_place(const std::string& path);
@@ -54,11 +52,12 @@ class Compaction {
   Status write_floor(os::File& file);
 
   os::FileSystem& files_;
-  const std::shared_ptr<OpenFile> from_;
+  std::shared_ptr<OpenFile> from_;
   const OpenOptions options_;
   Job& job_;
 
   std::string target_;  // the old file itself, links resolved
+  os::FileId old_id_;
   std::string temporary_;
   os::FileId id_;
   os::File* file_ = nullptr;  // of to_

@@ -36,6 +36,11 @@ std::shared_ptr<const float> Extent::view(const os::File& file, std::uint32_t sl
   return {views_, reinterpret_cast<const float*>(views_->data() + begin)};
 }
 
+bool Extent::viewed() {
+  const std::scoped_lock lock(views_mutex_);
+  return views_.use_count() > 1;
+}
+
 bool Extent::vector_matches(const format::Record& record, std::uint32_t slot) const noexcept {
   return crc32c(vector(slot), schema_.vector_bytes()) == record.vector_crc;
 }

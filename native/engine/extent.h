@@ -121,6 +121,8 @@ class Extent {
   // the engine sees that (rule 14). nullptr where that can't be had: for pages that aren't
   // completely written, or where the system refuses. `used` slots of the extent are.
   std::shared_ptr<const float> view(const os::File& file, std::uint32_t slot, std::uint32_t used);
+  // Whether one of those is alive.
+  bool viewed();
   // The mapped byte at an offset of the file inside the extent.
   const std::byte* at(std::uint64_t file_offset) const noexcept {
     return mapping_->data() + (file_offset - geometry_.offset);

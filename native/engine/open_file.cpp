@@ -39,7 +39,7 @@ Status forked_failure(const std::string& path) noexcept {
   });
 }
 
-OpenFile::OpenFile(std::unique_ptr<os::File> file, const OpenOptions& options,
+OpenFile::OpenFile(std::shared_ptr<os::File> file, const OpenOptions& options,
                    const format::ParsedFile& parsed)
     : file_(std::move(file)),
       id_(parsed.file_id),
@@ -59,7 +59,7 @@ void OpenFile::begin_writing(const Protocol& protocol, const format::ParsedFile&
                                WritePosition{end.lsn, end.timestamp_us, 0, end.fill});
 }
 
-Result<std::shared_ptr<OpenFile>> OpenFile::open(std::unique_ptr<os::File> file,
+Result<std::shared_ptr<OpenFile>> OpenFile::open(std::shared_ptr<os::File> file,
                                                  const OpenOptions& options, bool increment) {
   return guarded([&]() -> Result<std::shared_ptr<OpenFile>> {
     if (auto level = simd::choose(); !level) return level.status();
@@ -157,6 +157,11 @@ Result<View> OpenFile::view(const Id& id) const {
     const std::uint32_t used = catalog_.point().slot_end - extent->first_slot();
     return View{extent->view(*file_, slot, used), extent->vector(slot)};
   });
+}
+
+bool OpenFile::viewed() const {
+  const auto extents = catalog_.extents();
+  return std::any_of(extents.begin(), extents.end(), [](Extent* one) { return one->viewed(); });
 }
 
 Result<std::optional<Entry>> OpenFile::get(const Id& id, unsigned parts) const {

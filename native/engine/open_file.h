@@ -93,7 +93,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // Takes over an open file that holds a database; the caller has locked it unless it is read-only.
   // Then Code::conflict asks to try again: the writer rewrote it meanwhile.
   // `increment`: it is one of a backup, instead.
-  static Result<std::shared_ptr<OpenFile>> open(std::unique_ptr<os::File> file,
+  static Result<std::shared_ptr<OpenFile>> open(std::shared_ptr<os::File> file,
                                                 const OpenOptions& options, bool increment = false);
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -132,6 +132,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void refuse_writes(Status cause) noexcept { journal_->refuse(std::move(cause)); }
   Tail tail() const { return catalog_.tail(); }
   const os::File& os_file() const noexcept { return *file_; }
+  // Its handle and lock, which then outlive the rest.
+  std::shared_ptr<os::File> share_file() const noexcept { return file_; }
+  // Whether a View still has a mapping of it.
+  bool viewed() const;
   NewFile::Origin origin() const noexcept { return origin_; }
 
   Result<VerifyReport> verify(bool deep, Job& job) const;
@@ -140,7 +144,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Status close();
 
  private:
-  OpenFile(std::unique_ptr<os::File> file, const OpenOptions& options,
+  OpenFile(std::shared_ptr<os::File> file, const OpenOptions& options,
            const format::ParsedFile& parsed);
   // guarded(), but Code::forked in a child of the process that opened the store.
   template <typename Call>
@@ -169,7 +173,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   const std::uint32_t process_ = os::process_generation();
   const std::shared_ptr<search::Pool> pool_ = search::Pool::shared();
-  const std::unique_ptr<os::File> file_;
+  const std::shared_ptr<os::File> file_;
   const os::FileId id_;
   const format::Schema schema_;
   const os::Advice access_;

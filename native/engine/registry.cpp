@@ -273,6 +273,9 @@ Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
     auto locked = lock_file(*file, path, id, request.protocol);
     if (!locked || !*locked) return locked;
     if (Status status = Compaction::remove_leftover(files_, path); !status) return status;
+    // One that gave its lock up for the rename (Replacement) fails from here on, or was faster.
+    auto now = files_.stat(path);
+    if (request.protocol.stat_after_lock && (!now || now->id != id)) return false;
   }
   auto store = Store::open(std::move(file), {request.read_only, request.access, request.protocol});
   if (!store) {

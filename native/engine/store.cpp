@@ -65,14 +65,14 @@ Result<CompactReport> Store::compact(os::FileSystem& files, const Renaming& rena
     const std::uint64_t began = now_us();
     CompactReport report;
     {
-      const FilePtr old = file();
+      FilePtr old = file();
       auto before = old->stats();
       if (!before) return before.status();
       report.live = before->live;
       report.bytes_before = report.bytes_after = before->allocated_bytes;
       if (before->dead == 0) return report;
       report.dead = before->dead;
-      Compaction compaction(files, old, options_, job);
+      Compaction compaction(files, std::move(old), options_, job);
       if (Status status = compact_file(compaction, renaming); !status) return status;
     }
     report.compacted = true;
@@ -110,22 +110,19 @@ Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
     if (options_.protocol.catch_up_alone) appending.lock();
     status = compaction.finish();
     if (!status) return status;
-    // Once the file has the name there is no way back: nothing may fail then.
-    auto next = std::make_unique<const FilePtr>(compaction.file());
     status = renaming(compaction.file_id(), [&] {
-      Status renamed = compaction.rename();
-      if (compaction.renamed()) install(std::move(next));
-      return renamed;
+      return compaction.rename([&](Current next) { return exchange(std::move(next)); });
     });
   }
   return status;
 }
 
 // Whoever reads goes on with what it has; from here on everything else meets the new file.
-void Store::install(std::unique_ptr<const FilePtr> next) noexcept {
-  const std::unique_ptr<const FilePtr> old(current_.exchange(next.release()));
+Store::Current Store::exchange(Current next) noexcept {
+  Current old(current_.exchange(next.release()));
   gate_.begin_grace();
   while (!gate_.grace_over()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  return old;
 }
 
 }  // namespace jvdb::engine

@@ -142,11 +142,12 @@ class Store {
 
  private:
   using FilePtr = std::shared_ptr<OpenFile>;
+  using Current = Replacement::Current;
 
   Store(FilePtr file, const OpenOptions& options);
   FilePtr file() const;
   Status compact_file(Compaction& compaction, const Renaming& renaming);
-  void install(std::unique_ptr<const FilePtr> next) noexcept;
+  Current exchange(Current next) noexcept;
 
   const std::uint32_t process_ = os::process_generation();
   const format::Schema schema_;
@@ -157,7 +158,7 @@ class Store {
   std::mutex append_mutex_;
   std::mutex compact_mutex_;
   mutable ReaderGate gate_;
-  std::atomic<const FilePtr*> current_;  // its own
+  std::atomic<FilePtr*> current_;  // its own
 };
 
 }  // namespace jvdb::engine

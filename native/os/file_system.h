@@ -36,7 +36,8 @@ class FileSystem {
   virtual Result<FileInfo> stat(const std::string& path) = 0;
   // Gives `from` the name `to` in one step, never replacing another file: Code::exists.
   virtual Status rename_new(const std::string& from, const std::string& to) = 0;
-  // Gives `from` the name `to` in one step, in the place of the file that has it.
+  // Gives `from` the name `to` in one step, in the place of the file that has it. Code::conflict
+  // where the system can't as long as somebody has that mapped, or open.
   virtual Status replace(const std::string& from, const std::string& to) = 0;
   // The path of the file itself, where `path` leads to it by symbolic links.
   virtual Result<std::string> resolve(const std::string& path) { return path; }

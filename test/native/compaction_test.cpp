@@ -7,6 +7,7 @@
 #include "engine/changes.h"
 #include "engine/in_memory.h"
 #include "engine/registry.h"
+#include "passing_disk.h"
 #include "store_fixture.h"
 #include "temporary_directory.h"
 
@@ -142,30 +143,6 @@ const Test kAgain("compaction_test", "again and again, and not where nothing is 
   expect_equal(take(store->stats()).dead, 0U);
 });
 
-const Test kHeld("compaction_test", "snapshots and views begun before stay as they are", [] {
-  const TemporaryDirectory directory;
-  const std::string path = directory.path() + "/db.jvdb";
-  Ids ids(format::IdType::int64);
-  Registry registry(os::disk());
-  auto handle = take(registry.open(path, request_for(kDimension)));
-  fill(*handle, ids);
-  const auto snapshot = handle->snapshot();
-  const auto view = take(handle->read().view(ids(2)));
-  engine::Job job;
-  expect(take(handle.compact(job)).compacted);
-  (void)take(handle->append(Group(ids).put(2, vector_of(kDimension, 7)).remove(3)));
-  std::uint64_t seen = 0;
-  for (auto slot = snapshot->next(0); slot; slot = snapshot->next(*slot + 1), ++seen) {
-    const auto entry = take(snapshot->entry(*slot, Checker::vector | Checker::heap));
-    const std::uint64_t id = entry.id.number;
-    const Vector expected = vector_of(kDimension, id % 10 == 0 ? id : 1000 + id);
-    expect(Vector(entry.vector, entry.vector + kDimension) == expected);
-  }
-  expect_equal(seen, 90U);
-  const Vector old = vector_of(kDimension, 1002);
-  expect(Vector(view.vector, view.vector + kDimension) == old);
-});
-
 // What is left of a directory's names, and whether its database is whole.
 void expect_untouched(SimFileSystem& disk, Store& store,
                       const std::map<std::string, Stored>& expected) {
@@ -243,10 +220,10 @@ const Test kDamaged("compaction_test", "a damaged database is refused, and stays
   expect(take(store->read().has(ids(5))));
 });
 
-const Test kWriters("compaction_test", "beside writers, readers, searches and flushes", [] {
+void compact_beside_everything(os::FileSystem& files) {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";
-  Registry registry(os::disk());
+  Registry registry(files);
   auto handle = take(registry.open(path, request_for(kDimension)));
   constexpr std::uint64_t each = 60;
   std::atomic<bool> done{false};
@@ -300,6 +277,14 @@ const Test kWriters("compaction_test", "beside writers, readers, searches and fl
   expect_ok(handle.close());
   handle = take(registry.open(path, request_for(kDimension)));
   expect(contents(*handle) == expected);
+}
+
+const Test kWriters("compaction_test", "beside writers, readers, searches and flushes",
+                    [] { compact_beside_everything(os::disk()); });
+
+const Test kMindful("compaction_test", "the same where no file that is mapped is replaced", [] {
+  MindfulDisk disk;
+  compact_beside_everything(disk);
 });
 
 const Test kMemory("compaction_test", "a store in memory", [] {

@@ -49,6 +49,7 @@ class EveryCut {
     created_ = true;
   }
   std::unique_ptr<Store> open() { return test::open(files_, kPath); }
+  std::unique_ptr<Store> open_to_read() { return test::open(files_, kPath, {true, {}, {}}); }
 
   // Puts ids that are new, as one group.
   void put(Store& store, std::uint64_t first, std::uint64_t count) {
@@ -276,8 +277,9 @@ const Test kFailedAppend("power_loss_states_test", "a new epoch after an append 
   test.end();
 });
 
-const Test kCompaction("power_loss_states_test", "a compaction, and a put and flush after it", [] {
+void compact_and_go_on(Unreplaceable what) {
   EveryCut test;
+  test.files().refuse_to_replace(what);
   test.create(4);
   const auto store = test.open();
   test.put(*store, 1, 1);
@@ -288,6 +290,33 @@ const Test kCompaction("power_loss_states_test", "a compaction, and a put and fl
   test.put(*store, 2, 1);
   test.flush(*store);
   test.end();
+}
+
+const Test kCompaction("power_loss_states_test", "a compaction, and a put and flush after it",
+                       [] { compact_and_go_on(Unreplaceable::nothing); });
+
+const Test kInUse("power_loss_states_test", "the same where no file that is in use is replaced",
+                  [] {
+                    compact_and_go_on(Unreplaceable::mapped);
+                    compact_and_go_on(Unreplaceable::open);
+                  });
+
+const Test kRefused("power_loss_states_test", "a compaction that comes to nothing", [] {
+  for (const Unreplaceable what : {Unreplaceable::mapped, Unreplaceable::open}) {
+    EveryCut test;
+    test.files().refuse_to_replace(what);
+    test.create(4);
+    const auto store = test.open();
+    test.put(*store, 1, 1);
+    test.put(*store, 1, 1);
+    test.flush(*store);
+    const auto reader = test.open_to_read();
+    test.begin();
+    expect_code(compact(test.files(), *store).status(), Code::conflict);
+    test.put(*store, 2, 1);
+    test.flush(*store);
+    test.end();
+  }
 });
 
 const Test kFailedFlush("power_loss_states_test", "flushes whose superblock is written in part",

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <future>
 
+#include "passing_disk.h"
 #include "protocol_fixture.h"
 #include "temporary_directory.h"
 
@@ -102,29 +103,13 @@ const Test kLock("protocol_compaction_test", "rule 13: the new file is locked be
                    });
                  });
 
-// The machine's files, and what happens right after one took another's name.
-class Renaming final : public os::FileSystem {
+// What happens right after a file took another's name.
+class Renaming final : public PassingDisk {
  public:
-  using FileSystem::open;
-  Result<std::unique_ptr<os::File>> open(const std::string& path, os::Access access,
-                                         os::Links links) override {
-    return os::disk().open(path, access, links);
-  }
-  Result<std::unique_ptr<os::File>> create(const std::string& path) override {
-    return os::disk().create(path);
-  }
-  Result<os::FileInfo> stat(const std::string& path) override { return os::disk().stat(path); }
-  Status rename_new(const std::string& from, const std::string& to) override {
-    return os::disk().rename_new(from, to);
-  }
   Status replace(const std::string& from, const std::string& to) override {
     Status status = os::disk().replace(from, to);
-    after();
+    if (status) after();
     return status;
-  }
-  Status remove(const std::string& path) override { return os::disk().remove(path); }
-  Status sync_directory(const std::string& path) override {
-    return os::disk().sync_directory(path);
   }
 
   std::function<void()> after;

@@ -21,7 +21,10 @@ std::string directory_of(const std::string& path) {
 class SimMapping final : public os::Mapping {
  public:
   SimMapping(std::shared_ptr<SimInode> inode, std::size_t offset, std::size_t size)
-      : Mapping(inode->cached() + offset, size), inode_(std::move(inode)) {}
+      : Mapping(inode->cached() + offset, size), inode_(std::move(inode)) {
+    ++inode_->mappings;
+  }
+  ~SimMapping() override { --inode_->mappings; }
   void advise(std::size_t, std::size_t, os::Advice) noexcept override {}
 
  private:
@@ -37,8 +40,11 @@ class SimFile final : public os::File {
       : File(std::move(path)),
         inode_(std::move(inode)),
         hooks_(std::move(hooks)),
-        free_bytes_(std::move(free_bytes)) {}
+        free_bytes_(std::move(free_bytes)) {
+    ++inode_->handles;
+  }
   ~SimFile() override {
+    --inode_->handles;
     if (holds_lock_) inode_->locked = false;
   }
 
@@ -177,6 +183,13 @@ Status SimFileSystem::rename_new(const std::string& from, const std::string& to)
 
 Status SimFileSystem::replace(const std::string& from, const std::string& to) {
   const Kernel kernel;
+  if (hooks_->before_replace) hooks_->before_replace();
+  const auto old = find(to);
+  const bool open = unreplaceable_ == Unreplaceable::open;
+  if (old && unreplaceable_ != Unreplaceable::nothing &&
+      (old->mappings > 0 || (open && old->handles > 0))) {
+    return {Code::conflict, to + " is in use"};
+  }
   if (Status status = hooks_->change(); !status) return status;
   const auto inode = find(from);
   if (!inode) return missing(from);

@@ -34,6 +34,8 @@ struct SimHooks {
   std::function<bool()> fail_sync;
   // Runs while a sync is under way: after the moment that decides what it makes durable.
   std::function<void()> during_sync;
+  // Called before a file is replaced, or isn't because it is in use.
+  std::function<void()> before_replace;
   // Called before a lock is taken.
   std::function<void()> before_lock;
 
@@ -42,6 +44,9 @@ struct SimHooks {
     return fail_change && fail_change() ? Status(Code::io, "injected: the disk fails") : Status();
   }
 };
+
+// What a file may not be that another is to replace.
+enum class Unreplaceable { nothing, mapped, open };
 
 class SimFileSystem final : public os::FileSystem {
  public:
@@ -59,6 +64,8 @@ class SimFileSystem final : public os::FileSystem {
   Status sync_directory(const std::string& path) override;
 
   SimHooks& hooks() noexcept { return *hooks_; }
+  // As Windows does, by its version and its file system.
+  void refuse_to_replace(Unreplaceable what) noexcept { unreplaceable_ = what; }
 
   // What a power cut leaves, with nothing pending.
   std::unique_ptr<SimFileSystem> power_cut(const PowerCut& cut) const;
@@ -84,6 +91,7 @@ class SimFileSystem final : public os::FileSystem {
   // The durable file of each name and all since then, null where it had none.
   std::map<std::string, std::vector<std::shared_ptr<SimInode>>> names_;
   std::uint64_t next_inode_ = 1;
+  Unreplaceable unreplaceable_ = Unreplaceable::nothing;
 };
 
 }  // namespace jvdb::test

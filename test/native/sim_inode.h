@@ -3,6 +3,7 @@
 // Threads: one at a time, except reads of mapped bytes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -64,6 +65,8 @@ class SimInode {
   void damage(std::size_t offset, std::byte value);
 
   bool locked = false;
+  std::atomic<int> handles{0};
+  std::atomic<int> mappings{0};
 
  private:
   using Bytes = std::vector<std::byte>;

@@ -76,7 +76,7 @@ const Test kLong("win32_disk_test", "a path of more than 260 characters", [] {
   const TemporaryDirectory directory;
   std::string path = directory.path();
   for (int level = 0; level < 3; ++level) {
-    path += "\\" + std::string(120, static_cast<char>('a' + level));
+    path.append("\\").append(120, static_cast<char>('a' + level));
     expect(::CreateDirectoryW(wide(path).c_str(), nullptr) != 0, "no directory " + path);
   }
   use(path + "\\дб.jvdb");

@@ -7,10 +7,14 @@ const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { setFlagsFromString } = require('node:v8');
+const { runInNewContext } = require('node:vm');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 const { MemoryMappedVectorStore } = require('jvdb');
 const { operation, applyToModel } = require('./operations.cjs');
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
 const DIMENSION = 100;
 const COUNT = 500;
 const vectorOf = (seed) => Float32Array.from({ length: DIMENSION }, (_, i) => ((seed * 31 + i * 7) % 101) - 50);
@@ -169,6 +173,47 @@ async function kills(directory) {
   }
 }
 
+async function all(store) {
+  const found = [];
+  for await (const entry of store.entries()) found.push(entry);
+  return found;
+}
+
+/** Verifies, compacts, copies and puts together again; compacting takes that nobody holds the file. */
+async function upkeep(directory) {
+  const file = path.join(directory, 'upkeep-向量.jvdb');
+  const [whole, more, restored] = ['whole', 'more', 'restored'].map((name) => path.join(directory, `${name}.jvdb`));
+  const store = new MemoryMappedVectorStore(file, DIMENSION);
+  for (let i = 0; i < 2 * COUNT; i++) store.storeVector(i % COUNT, vectorOf(i), { i });
+  await store.flush(); // only what is durable can be seen without a copy
+  const held = { view: store.viewVector(2) };
+  await assert.rejects(store.compact(), { code: 'JVDB_CONFLICT', message: /views/ });
+  assert.deepEqual(held.view, vectorOf(COUNT + 2));
+  store.storeVector(1, vectorOf(1));
+  delete held.view;
+  for (let i = 0; i < 10; i++) {
+    collect();
+    await new Promise((done) => setTimeout(done, 10));
+  }
+  const search = store.search(vectorOf(700), { topK: 1 });
+  const report = await store.compact();
+  assert.ok((await search)[0].score > 0.999999);
+  assert.deepEqual([report.compacted, report.vectorCount, report.deadCount], [true, COUNT, COUNT + 1]);
+  assert.equal((await store.verify()).ok, true);
+  const { lastLsn } = await store.backup(whole);
+  store.storeVector(9999, vectorOf(9999));
+  await store.backup(more, { sinceLsn: lastLsn });
+  await MemoryMappedVectorStore.restore([whole, more], restored);
+  const before = await all(store);
+  store.close();
+  for (const name of [file, restored]) {
+    const again = MemoryMappedVectorStore.open(name);
+    assert.deepEqual(await all(again), before);
+    again.close();
+  }
+  assert.equal(fs.existsSync(`${file}.compacting`), false);
+}
+
 /** Files that Linux wrote. */
 function fixtures(directory) {
   for (const name of ['int64-v1.jvdb', 'string-v1.jvdb']) {
@@ -183,7 +228,7 @@ function fixtures(directory) {
 }
 
 async function main(directory) {
-  for (const test of [paths, processes, worker, follow, kills, fixtures]) {
+  for (const test of [paths, processes, worker, follow, upkeep, kills, fixtures]) {
     const began = Date.now();
     await test(directory);
     console.log(`${test.name}: ok, ${((Date.now() - began) / 1000).toFixed(1)} s`);

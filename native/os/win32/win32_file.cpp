@@ -42,7 +42,9 @@ Win32File::~Win32File() {
 }
 
 Result<FileInfo> Win32File::info() const {
-  return info_of(handle_.get(), path());
+  auto found = info_of(handle_.get(), path());
+  if (found) found->id = id_;
+  return found;
 }
 
 Status Win32File::read(std::uint64_t offset, void* to, std::size_t size) const {

@@ -18,8 +18,11 @@ namespace jvdb::os::win32 {
 class Win32File final : public File {
  public:
   // `sync_handle` is another handle of the same file, empty where it is only read.
-  Win32File(Handle handle, Handle sync_handle, std::string path) noexcept
-      : File(std::move(path)), handle_(std::move(handle)), sync_handle_(std::move(sync_handle)) {}
+  Win32File(Handle handle, Handle sync_handle, const FileId& id, std::string path) noexcept
+      : File(std::move(path)),
+        handle_(std::move(handle)),
+        sync_handle_(std::move(sync_handle)),
+        id_(id) {}
   ~Win32File() override;
 
   Result<FileInfo> info() const override;
@@ -41,6 +44,7 @@ class Win32File final : public File {
 
   const Handle handle_;
   const Handle sync_handle_;
+  const FileId id_;  // Wine 8 forgets the device of an open file that is renamed
   std::atomic<bool> locked_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include "os/win32/handle.h"
 #include "os/win32/owner_only.h"
 #include "os/win32/path.h"
+#include "os/win32/utf16.h"
 #include "os/win32/win32_file.h"
 
 namespace jvdb::os {
@@ -86,6 +87,13 @@ bool unknown(DWORD number) noexcept {
          number == ERROR_NOT_SUPPORTED || number == ERROR_CALL_NOT_IMPLEMENTED;
 }
 
+// Whether a file may be in use that was to be replaced. It is writable, and so is its directory: to
+// be denied access means little else.
+bool in_use(DWORD number) noexcept {
+  return number == ERROR_ACCESS_DENIED || number == ERROR_SHARING_VIOLATION ||
+         number == ERROR_USER_MAPPED_FILE;
+}
+
 // 0, or the error's number.
 DWORD rename(HANDLE file, const std::wstring& to, bool replaces) {
   std::vector<std::byte> buffer(sizeof(FILE_RENAME_INFO) + to.size() * sizeof(wchar_t));
@@ -149,6 +157,23 @@ class Win32FileSystem final : public FileSystem {
     return rename_to(from, to, true);
   }
 
+  Result<std::string> resolve(const std::string& path) override {
+    auto name = system_path(path);
+    if (!name) return name.status();
+    const Handle handle = open_existing(*name, FILE_READ_ATTRIBUTES);
+    std::wstring found;
+    for (DWORD needed = handle ? MAX_PATH : 0; needed > found.size();) {
+      found.resize(needed);
+      needed = ::GetFinalPathNameByHandleW(handle.get(), found.data(), needed, 0);
+      if (needed < found.size()) found.resize(needed);
+    }
+    if (!found.empty()) return to_utf8(found);
+    const DWORD number = ::GetLastError();
+    // Wine 8, and none else, can't say it of more than 260 characters. It has no links either.
+    if (handle && number == ERROR_MORE_DATA) return path;
+    return error(number, "find", path);
+  }
+
   // With POSIX semantics the name is free at once, not when the last handle is closed.
   Status remove(const std::string& path) override {
     auto name = system_path(path);
@@ -196,7 +221,13 @@ class Win32FileSystem final : public FileSystem {
       number = done != 0 ? ERROR_SUCCESS : ::GetLastError();
     }
     if (number == ERROR_SUCCESS) return {};
-    return error(number, replaces ? "replace" : "create", to);
+    Status failed = error(number, replaces ? "replace" : "create", to);
+    if (!replaces || !in_use(number)) return failed;
+    return {Code::conflict,
+            text("cannot replace ", to, " while it is open (Windows error ", number,
+                 "): close it in other processes, and where it was opened with readOnly: true, "
+                 "then try again"),
+            failed.os_error()};
   }
 
   static Result<std::unique_ptr<File>> finish(Handle handle, const std::wstring& name,
@@ -204,8 +235,10 @@ class Win32FileSystem final : public FileSystem {
     if (Status status = check_file_system(handle.get(), name, path); !status) return status;
     Handle sync_handle(writes ? ::ReOpenFile(handle.get(), GENERIC_WRITE, kShareAll, 0) : nullptr);
     if (writes && !sync_handle) return error(::GetLastError(), "open", path);
+    auto info = info_of(handle.get(), path);
+    if (!info) return info.status();
     return std::unique_ptr<File>(
-        std::make_unique<Win32File>(std::move(handle), std::move(sync_handle), path));
+        std::make_unique<Win32File>(std::move(handle), std::move(sync_handle), info->id, path));
   }
 };
 
