@@ -21,12 +21,17 @@ Status write_backup(NewFile& made, const OpenFile& from, const Snapshot& snapsho
   return made.add_history(*rows);
 }
 
-// One of the files to restore from.
+// One of the files to restore from; open only while it is looked at: there may be many.
 struct Source {
+  std::string path;
+  std::uint64_t first = 0;  // LSN that it follows
+  std::uint64_t last = 0;
+  std::uint64_t last_time_us = 0;
+};
+
+struct OpenSource {
   std::shared_ptr<OpenFile> file;
   std::unique_ptr<Snapshot> snapshot;
-  std::uint64_t first() const noexcept { return snapshot->history_floor().lsn; }
-  std::uint64_t last() const noexcept { return snapshot->point().lsn; }
 };
 
 class Restore {
@@ -34,125 +39,141 @@ class Restore {
   Restore(os::FileSystem& files, const RestorePoint& point, Job& job)
       : files_(files), point_(point), job_(job) {}
 
-  Status open(const std::vector<std::string>& from);
+  Status read(const std::vector<std::string>& from);
   Result<RestoreReport> write(const std::string& to);
 
  private:
-  Result<Source> open_source(const std::string& path, bool increment);
-  Status check_follows(const Source& increment) const;
-  Status find_end();
-  Status outside(const std::string& point) const;
-  static std::uint64_t size_of(const OpenFile& file);
+  Result<OpenSource> open(const std::string& path, bool increment) const;
+  Status check_follows(const OpenSource& increment) const;
+  Status find_end(const Snapshot& snapshot);
+  Status check_point() const;
+  Status add(NewFile& made, const Source& source, bool increment) const;
+  bool beyond(const format::Record& record) const noexcept {
+    return (point_.lsn && record.lsn > *point_.lsn) ||
+           (point_.time_us && record.timestamp_us > *point_.time_us);
+  }
 
   os::FileSystem& files_;
   const RestorePoint point_;
   Job& job_;
   std::vector<Source> sources_;
+  NewFile::Origin origin_;  // of the first
+  std::uint64_t floor_time_us_ = 0;
+  bool ended_ = false;  // what follows is beyond the point
   std::uint64_t last_lsn_ = 0;
   std::uint64_t last_time_us_ = 0;
 };
 
-Result<Source> Restore::open_source(const std::string& path, bool increment) {
+Result<OpenSource> Restore::open(const std::string& path, bool increment) const {
   auto file = files_.open(path, os::Access::read_only);
   if (!file) return file.status();
   OpenOptions options;
   options.read_only = true;
   auto opened = OpenFile::open(std::move(*file), options, increment);
   if (!opened) return opened.status();
-  Source out{std::move(*opened), nullptr};
+  OpenSource out{std::move(*opened), nullptr};
   out.snapshot = out.file->snapshot();
   return out;
 }
 
-Status Restore::open(const std::vector<std::string>& from) {
+Status Restore::read(const std::vector<std::string>& from) {
   if (from.empty()) return {Code::invalid_argument, "there is nothing to restore from"};
   for (const std::string& path : from) {
-    auto source = open_source(path, !sources_.empty());
+    if (Status status = job_.go_on(); !status) return status;
+    auto source = open(path, !sources_.empty());
     if (!source) return source.status();
-    if (!sources_.empty()) {
-      if (Status status = check_follows(*source); !status) return status;
+    const HistoryFloor& floor = source->snapshot->history_floor();
+    if (sources_.empty()) {
+      origin_ = source->file->origin();
+      floor_time_us_ = floor.time_us;
+      last_lsn_ = floor.lsn;
+      last_time_us_ = floor.time_us;
+    } else if (Status status = check_follows(*source); !status) {
+      return status;
     }
-    sources_.push_back(std::move(*source));
+    const std::uint64_t last = source->snapshot->point().lsn;
+    sources_.push_back({path, floor.lsn, last, source->snapshot->time_at(last)});
+    if (const auto info = source->file->info()) job_.total += 3 * info->allocated;
+    if (Status status = find_end(*source->snapshot); !status) return status;
+    if (Status status = source->file->intact(); !status) return status;
   }
-  return find_end();
+  return check_point();
 }
 
-Status Restore::check_follows(const Source& increment) const {
+Status Restore::check_follows(const OpenSource& increment) const {
   const Source& before = sources_.back();
   const NewFile::Origin origin = increment.file->origin();
-  const NewFile::Origin first = sources_.front().file->origin();
-  const bool follows =
-      origin.uuid == first.uuid && origin.schema == first.schema &&
-      origin.id_hash_seed == first.id_hash_seed && increment.first() == before.last() &&
-      increment.snapshot->history_floor().time_us == before.snapshot->time_at(before.last());
+  const HistoryFloor& floor = increment.snapshot->history_floor();
+  const bool follows = origin.uuid == origin_.uuid && origin.schema == origin_.schema &&
+                       origin.id_hash_seed == origin_.id_hash_seed && floor.lsn == before.last &&
+                       floor.time_us == before.last_time_us;
   if (follows) return {};
   return {Code::conflict,
-          text(increment.file->path(), " holds what followed LSN ", increment.first(),
-               " of its database, but ", before.file->path(), " ends with LSN ", before.last(),
+          text(increment.file->path(), " holds what followed LSN ", floor.lsn,
+               " of its database, but ", before.path, " ends with LSN ", before.last,
                " or is of another history; give the increments in order, each once, with the "
                "copy that the first follows")};
 }
 
-Status Restore::outside(const std::string& point) const {
-  const Source& first = sources_.front();
-  return {Code::not_found,
-          text(first.file->path(), " and what follows it hold the states from LSN ", first.first(),
-               " to ", sources_.back().last(), ", not the one at ", point)};
-}
-
-// The last group that ends at or before the point.
-Status Restore::find_end() {
-  const HistoryFloor& floor = sources_.front().snapshot->history_floor();
-  if (point_.lsn && (*point_.lsn < floor.lsn || *point_.lsn > sources_.back().last())) {
+Status Restore::check_point() const {
+  const auto outside = [&](const std::string& point) -> Status {
+    return {Code::not_found,
+            text(sources_.front().path, " and what follows it hold the states from LSN ",
+                 sources_.front().first, " to ", sources_.back().last, ", not the one at ", point)};
+  };
+  if (point_.lsn && (*point_.lsn < sources_.front().first || *point_.lsn > sources_.back().last)) {
     return outside(text("LSN ", *point_.lsn));
   }
-  if (point_.time_us && *point_.time_us < floor.time_us) {
+  if (point_.time_us && *point_.time_us < floor_time_us_) {
     return outside(text(*point_.time_us, " microseconds after 1970"));
-  }
-  last_lsn_ = floor.lsn;
-  last_time_us_ = floor.time_us;
-  for (const Source& source : sources_) {
-    auto changes = Changes::since(*source.snapshot, source.first());
-    if (!changes) return changes.status();
-    for (Changes::Step step; changes->step(step);) {
-      const format::Record& record = step.extent->record(step.record);
-      if (point_.lsn && record.lsn > *point_.lsn) return {};
-      if (point_.time_us && record.timestamp_us > *point_.time_us) return {};
-      if (format::more_follows(record)) continue;
-      last_lsn_ = record.lsn;
-      last_time_us_ = record.timestamp_us;
-    }
   }
   return {};
 }
 
-std::uint64_t Restore::size_of(const OpenFile& file) {
-  const auto info = file.info();
-  return info ? info->allocated : 0;
+// Goes on to the last group that ends at or before the point.
+Status Restore::find_end(const Snapshot& snapshot) {
+  if (ended_) return {};
+  auto changes = Changes::since(snapshot, snapshot.history_floor().lsn);
+  if (!changes) return changes.status();
+  for (Changes::Step step; changes->step(step);) {
+    const format::Record& record = step.extent->record(step.record);
+    if (beyond(record)) {
+      ended_ = true;
+      return {};
+    }
+    if (format::more_follows(record)) continue;
+    last_lsn_ = record.lsn;
+    last_time_us_ = record.timestamp_us;
+  }
+  return {};
+}
+
+Status Restore::add(NewFile& made, const Source& source, bool increment) const {
+  auto opened = open(source.path, increment);
+  if (!opened) return opened.status();
+  const std::uint64_t last = std::min(last_lsn_, source.last);
+  Status status;
+  if (increment) {
+    auto rows = HistoryRows::between(*opened->snapshot, source.first, last);
+    status = rows ? made.add_history(*rows) : rows.status();
+  } else {
+    status = made.copy_history(opened->file->os_file(), *opened->snapshot, last);
+  }
+  return status ? opened->file->intact() : std::move(status);
 }
 
 Result<RestoreReport> Restore::write(const std::string& to) {
   const std::uint64_t began = now_us();
   auto unnamed = UnnamedFile::create(files_, to);
   if (!unnamed) return unnamed.status();
-  for (const Source& source : sources_) job_.total += 2 * size_of(*source.file);
   // A database of its own from here on: its history will be another one.
-  NewFile::Origin origin = sources_.front().file->origin();
+  NewFile::Origin origin = origin_;
   origin.uuid = format::random_uuid();
   NewFile made(unnamed->file(), origin, job_);
-  const Source& first = sources_.front();
-  Status status =
-      made.copy_history(first.file->os_file(), *first.snapshot, std::min(last_lsn_, first.last()));
-  for (std::size_t i = 1; status && i < sources_.size(); ++i) {
-    const Source& source = sources_[i];
-    if (source.first() >= last_lsn_) break;
-    auto rows =
-        HistoryRows::between(*source.snapshot, source.first(), std::min(last_lsn_, source.last()));
-    status = rows ? made.add_history(*rows) : rows.status();
-  }
-  if (!status) return status;
   for (const Source& source : sources_) {
-    if (Status intact = source.file->intact(); !intact) return intact;
+    const bool increment = &source != &sources_.front();
+    if (increment && source.first >= last_lsn_) break;
+    if (Status status = add(made, source, increment); !status) return status;
   }
   auto finished = unnamed->finish(made, false, job_);
   if (!finished) return finished.status();
@@ -195,7 +216,7 @@ Result<RestoreReport> restore(os::FileSystem& files, const std::vector<std::stri
                               const std::string& to, const RestorePoint& point, Job& job) {
   return guarded([&]() -> Result<RestoreReport> {
     Restore work(files, point, job);
-    if (Status status = work.open(from); !status) return status;
+    if (Status status = work.read(from); !status) return status;
     return work.write(to);
   });
 }

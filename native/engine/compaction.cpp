@@ -15,11 +15,23 @@ Compaction::~Compaction() {
   (void)guarded([&] { return files_.remove(temporary_); });
 }
 
-Status Compaction::remove_leftover(os::FileSystem& files, const std::string& path) {
+Status Compaction::remove_leftover(os::FileSystem& files, const std::string& path,
+                                   const os::File& database) {
   auto target = files.resolve(path);
   if (!target) return target.status();
   const std::string leftover = temporary(*target);
-  if (files.stat(leftover).status().code() == Code::not_found) return {};
+  auto file = files.open(leftover, os::Access::read_only, os::Links::refuse);
+  if (!file) return {};  // there is none, or it isn't ours
+  auto info = (*file)->info();
+  if (!info) return info.status();
+  if (info->size > 0) {
+    format::Head found;
+    format::Head own;
+    if (info->size < sizeof found || !(*file)->read(0, &found, sizeof found)) return {};
+    if (Status status = database.read(0, &own, sizeof own); !status) return status;
+    if (found.header.magic != own.header.magic || found.header.uuid != own.header.uuid) return {};
+  }
+  file->reset();
   return files.remove(leftover);
 }
 
@@ -49,7 +61,7 @@ Status Compaction::find_place(const std::string& path) {
   }
   target_ = std::move(*target);
   old_id_ = open->id;
-  return remove_leftover(files_, target_);
+  return remove_leftover(files_, target_, from_->os_file());
 }
 
 Status Compaction::make_file() {
@@ -58,6 +70,10 @@ Status Compaction::make_file() {
   if (!file) return file.status();
   temporary_ = path;
   (*file)->share_like(from_->os_file());
+  format::Head mark{};  // whose it is, should it be left behind
+  mark.header.magic = format::kMagic;
+  mark.header.uuid = from_->origin().uuid;
+  if (Status status = (*file)->write(0, &mark, sizeof mark); !status) return status;
   (*file)->set_path(from_->path());
   if (options_.protocol.lock_before_rename) {
     auto locked = (*file)->try_lock();

@@ -29,8 +29,9 @@ class Compaction {
   // Where the new file of a database lies until it has the name. What a crash leaves there is of no
   // use to anybody.
   static std::string temporary(const std::string& path) { return path + ".compacting"; }
-  // Removes that; the caller holds the database's lock.
-  static Status remove_leftover(os::FileSystem& files, const std::string& path);
+  // Removes that, unless it is something else; the caller holds the lock of `database`.
+  static Status remove_leftover(os::FileSystem& files, const std::string& path,
+                                const os::File& database);
 
   // Makes the new file, locked, of what lives now. Code::conflict where the path no longer leads to
   // the old file, or other names do as well.

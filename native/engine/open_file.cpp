@@ -23,8 +23,8 @@ std::size_t expected_ids(const format::ParsedFile& parsed) {
 // A history that no compaction has cut begins with the database.
 HistoryFloor floor_of(const format::ParsedFile& parsed) noexcept {
   const format::Superblock& block = parsed.superblock;
-  const std::uint64_t time_us = block.history_floor_lsn == 0 ? parsed.head.identity.created_us
-                                                             : block.history_floor_time_us;
+  const std::uint64_t time_us =
+      block.history_floor_lsn == 0 ? parsed.head.identity.created_us : block.history_floor_time_us;
   return {block.history_floor_lsn, block.floor_records, time_us};
 }
 

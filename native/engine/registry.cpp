@@ -142,7 +142,7 @@ Result<bool> Registry::try_remove(const std::string& path) {
   }
   info = locked_file->info();  // only now does no other removal take its other names
   if (!info) return info.status();
-  (void)Compaction::remove_leftover(files_, path);
+  (void)Compaction::remove_leftover(files_, path, *locked_file);
   if (Status status = files_.remove(path); !status) return status;
   // Under another name it goes on.
   if (info->links == 1) {
@@ -272,7 +272,7 @@ Result<bool> Registry::open_store(Entry& entry, std::unique_ptr<os::File> file,
   if (!request.read_only) {
     auto locked = lock_file(*file, path, id, request.protocol);
     if (!locked || !*locked) return locked;
-    if (Status status = Compaction::remove_leftover(files_, path); !status) return status;
+    if (Status status = Compaction::remove_leftover(files_, path, *file); !status) return status;
     // One that gave its lock up for the rename (Replacement) fails from here on, or was faster.
     auto now = files_.stat(path);
     if (request.protocol.stat_after_lock && (!now || now->id != id)) return false;

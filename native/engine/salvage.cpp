@@ -1,19 +1,15 @@
 #include "engine/salvage.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstring>
-#include <deque>
 #include <unordered_map>
 #include <utility>
 
-#include "base/crc32c.h"
 #include "base/guarded.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "engine/clock.h"
-#include "engine/rows.h"
+#include "engine/salvaged_rows.h"
 #include "engine/unnamed_file.h"
 #include "format/seal.h"
 #include "simd/kernels.h"
@@ -23,112 +19,6 @@ namespace {
 
 using format::Operation;
 using format::Record;
-
-using Bytes = std::vector<std::byte>;
-
-// The last put of an id, as far as it could be read.
-struct Found {
-  Record record;
-  std::size_t extent = 0;
-};
-
-// The parts of a damaged file that records stand for. A failure to read them is damage.
-class Payload {
- public:
-  Payload(const os::File& file, const format::ScannedFile& scanned)
-      : file_(file), scanned_(scanned) {}
-
-  // Whether the record points to where its extent keeps such things.
-  bool placed(const Found& found) const noexcept;
-  bool vector(const Found& found, std::byte* to) const;
-  bool heap(const Found& found, Bytes& to) const;
-
- private:
-  const os::File& file_;
-  const format::ScannedFile& scanned_;
-};
-
-bool Payload::placed(const Found& found) const noexcept {
-  const format::ExtentGeometry& extent = scanned_.extents[found.extent].extent.geometry;
-  const format::Schema& schema = scanned_.schema;
-  const Record& record = found.record;
-  std::uint32_t slot = 0;
-  if (format::operation_of(record) == Operation::put) {
-    if (record.offset < extent.vectors_offset) return false;
-    const std::uint64_t number = (record.offset - extent.vectors_offset) / schema.vector_stride();
-    if (number >= extent.counts.slots) return false;
-    slot = static_cast<std::uint32_t>(number);
-  }
-  const std::uint64_t heap =
-      std::min(std::uint64_t{record.heap_offset} * format::kHeapUnit, extent.counts.heap_bytes);
-  return format::record_fits(record, schema, extent, slot, heap);
-}
-
-bool Payload::vector(const Found& found, std::byte* to) const {
-  const std::uint32_t size = scanned_.schema.vector_bytes();
-  return file_.read(found.record.offset, to, size).ok() &&
-         crc32c(to, size) == found.record.vector_crc;
-}
-
-bool Payload::heap(const Found& found, Bytes& to) const {
-  const format::ExtentGeometry& extent = scanned_.extents[found.extent].extent.geometry;
-  to.resize(std::uint64_t{found.record.heap_length} * format::kHeapUnit);
-  const std::uint64_t at =
-      extent.heap_offset + std::uint64_t{found.record.heap_offset} * format::kHeapUnit;
-  return file_.read(at, to.data(), to.size()).ok() &&
-         crc32c(to.data(), to.size()) == found.record.heap_crc;
-}
-
-// What was found to be whole, read once more.
-class SalvagedRows final : public Rows {
- public:
-  SalvagedRows(const Payload& payload, const format::Schema& schema, std::vector<Found> found)
-      : payload_(payload), schema_(schema), found_(std::move(found)) {}
-
-  Result<bool> next(Row& out) override;
-  std::optional<RowSize> peek() override {
-    if (peeked_ == found_.size()) return std::nullopt;
-    return RowSize{true, std::uint64_t{found_[peeked_++].record.heap_length} * format::kHeapUnit};
-  }
-  void rewind() override { peeked_ = next_; }
-  void release() noexcept override { buffers_.clear(); }
-
- private:
-  std::byte* room(std::size_t size) { return buffers_.emplace_back(size).data(); }
-
-  const Payload& payload_;
-  const format::Schema schema_;
-  const std::vector<Found> found_;
-  std::size_t next_ = 0;
-  std::size_t peeked_ = 0;
-  std::deque<Bytes> buffers_;
-};
-
-Result<bool> SalvagedRows::next(Row& out) {
-  if (next_ == found_.size()) return false;
-  const Found& found = found_[next_++];
-  out = Row{};
-  out.record = found.record;
-  std::byte* vector = room(schema_.vector_stride());
-  Bytes heap;
-  if (!payload_.vector(found, vector) || !payload_.heap(found, heap)) {
-    return Status(Code::io, "what was read of a damaged file changes from one time to the next");
-  }
-  out.vector = vector;
-  if (!heap.empty()) out.heap = buffers_.emplace_back(std::move(heap)).data();
-  if (!schema_.has_codes) return true;
-  // Made anew, whether the old one is whole or not.
-  std::byte* code = room(schema_.code_stride());
-  const simd::Encoded encoded =
-      simd::kernels().encode(reinterpret_cast<const float*>(vector), schema_.dimension,
-                             reinterpret_cast<std::uint8_t*>(code), schema_.code_stride());
-  out.code = code;
-  out.record.norm = static_cast<float>(std::sqrt(encoded.squared_norm));
-  out.record.code_scale = encoded.scale;
-  out.record.code_error = encoded.error;
-  out.record.code_crc = crc32c(code, schema_.code_stride());
-  return true;
-}
 
 class Salvage {
  public:
@@ -143,11 +33,14 @@ class Salvage {
 
   Status read_extent(std::size_t index);
   void take(const Record& record, std::size_t extent, std::uint32_t index);
+  void end_history();
   void end_group();
   void apply(const Found& found);
   std::optional<std::string> id_of(const Found& found);
   bool counts(const Record& record, std::size_t extent) const noexcept;
   void unreadable(std::size_t extent, std::uint32_t index, std::uint64_t count);
+  void miss(std::size_t extent, std::uint64_t first_lsn, std::uint64_t end_lsn);
+  void end_extent(std::size_t index);
   void wrong(std::uint64_t offset, std::uint64_t lsn, std::string message);
   void lose(const std::string& id, const Found& found, const char* why);
   std::uint64_t place_of(const Found& found) const noexcept;
@@ -160,7 +53,9 @@ class Salvage {
 
   std::uint64_t lsn_ = 0;  // of the last record that counts
   std::uint64_t time_us_ = 0;
-  std::uint32_t zeros_ = 0;  // records before the next that were never written, or wiped
+  std::uint32_t zeros_ = 0;       // records before the next that were never written, or wiped
+  std::uint64_t floor_left_ = 0;  // records of the floor that were not seen yet
+  bool in_floor_ = false;
   std::vector<Found> group_;
   std::unordered_map<std::string, Found> latest_;  // by id
   Bytes heap_;
@@ -175,6 +70,7 @@ void Salvage::wrong(std::uint64_t offset, std::uint64_t lsn, std::string message
 
 Status Salvage::read() {
   const std::uint32_t expected = scanned_.superblock ? scanned_.superblock->extent_count : 0;
+  floor_left_ = scanned_.superblock ? scanned_.superblock->floor_records : 0;
   std::uint32_t seq = 0;
   for (std::size_t i = 0; i < scanned_.extents.size(); ++i) {
     const std::uint32_t found = scanned_.extents[i].seq;
@@ -190,13 +86,27 @@ Status Salvage::read() {
           text("the extents ", seq + 1, " to ", expected, " can't be found"));
   }
   if (!scanned_.superblock) wrong(format::kSuperblockOffsets[0], 0, "neither superblock is whole");
-  // A group whose end is missing does not count.
-  group_.clear();
-  if (scanned_.superblock) {  // a removal at the floor left no record
-    lsn_ = std::max(lsn_, scanned_.superblock->history_floor_lsn);
-    time_us_ = std::max(time_us_, scanned_.superblock->history_floor_time_us);
-  }
+  end_history();
   return {};
+}
+
+// A group whose end is missing counts if the end was once there.
+void Salvage::end_history() {
+  const bool was_whole = !scanned_.superblock || lsn_ <= scanned_.superblock->durable_lsn;
+  if (was_whole) end_group();
+  group_.clear();
+  if (!scanned_.superblock) return;
+  const format::Superblock& block = *scanned_.superblock;
+  report_.unreadable += floor_left_;
+  // A removal at the floor left no record.
+  lsn_ = std::max(lsn_, block.history_floor_lsn);
+  time_us_ = std::max(time_us_, block.history_floor_time_us);
+  if (scanned_.extents.empty()) {
+    report_.unreadable += block.durable_lsn - std::min(block.durable_lsn, lsn_);
+  } else {
+    miss(scanned_.extents.size() - 1, lsn_ + 1, block.durable_lsn + 1);
+  }
+  lsn_ = std::max(lsn_, block.durable_lsn);
 }
 
 Status Salvage::read_extent(std::size_t index) {
@@ -204,6 +114,7 @@ Status Salvage::read_extent(std::size_t index) {
   const std::uint32_t count = extent.geometry.counts.records;
   std::vector<Record> records(std::min<std::size_t>(kAtOnce, count));
   zeros_ = 0;
+  in_floor_ = scanned_.superblock && extent.base_lsn <= scanned_.superblock->history_floor_lsn;
   for (std::uint32_t first = 0; first < count;) {
     if (Status status = job_.advance(0); !status) return status;
     const std::uint64_t at = extent.geometry.records_offset() + first * sizeof(Record);
@@ -223,7 +134,23 @@ Status Salvage::read_extent(std::size_t index) {
     first += size;
     job_.done += size * sizeof(Record);
   }
+  end_extent(index);
   return {};
+}
+
+// What ends in records that are zero, though others once lay there. Gaps between LSNs tell the
+// rest.
+void Salvage::end_extent(std::size_t index) {
+  const std::uint32_t count = scanned_.extents[index].extent.geometry.counts.records;
+  if (in_floor_ && zeros_ > 0) unreadable(index, count - zeros_, zeros_);
+}
+
+// Of the journal, whose LSNs rise by one.
+void Salvage::miss(std::size_t extent, std::uint64_t first_lsn, std::uint64_t end_lsn) {
+  if (first_lsn >= end_lsn) return;
+  report_.unreadable += end_lsn - first_lsn;
+  wrong(scanned_.extents[extent].extent.geometry.offset, 0,
+        text("the operations from LSN ", first_lsn, " to ", end_lsn - 1, " can't be read"));
 }
 
 // Whether it belongs to the history: not to what was left of an append that failed, or before.
@@ -249,10 +176,17 @@ void Salvage::take(const Record& record, std::size_t extent, std::uint32_t index
   if (zeros_ > 0) unreadable(extent, index - zeros_, zeros_);
   zeros_ = 0;
   if (!whole) return unreadable(extent, index, 1);
+  if (in_floor_) {
+    floor_left_ -= floor_left_ > 0 ? 1 : 0;
+  } else if (scanned_.superblock) {
+    const std::uint64_t before = std::max(lsn_, scanned_.superblock->history_floor_lsn);
+    miss(extent, before + 1, record.lsn);
+  }
+  const bool gap = lsn_ + 1 != record.lsn;
   lsn_ = record.lsn;
   time_us_ = std::max(time_us_, record.timestamp_us);
   // Behind a gap another group may have begun: what is there of the last one is taken.
-  if (!group_.empty() && group_.back().record.lsn + 1 != record.lsn) end_group();
+  if (gap) end_group();
   group_.push_back(found);
   if (!format::more_follows(record)) end_group();
 }
@@ -261,7 +195,7 @@ void Salvage::take(const Record& record, std::size_t extent, std::uint32_t index
 void Salvage::unreadable(std::size_t extent, std::uint32_t index, std::uint64_t count) {
   const format::ParsedExtent& in = scanned_.extents[extent].extent;
   if (scanned_.superblock && in.base_lsn + index > scanned_.superblock->durable_lsn) return;
-  report_.unreadable += count;
+  if (!scanned_.superblock) report_.unreadable += count;  // else the LSNs tell
   wrong(in.geometry.records_offset() + std::uint64_t{index} * sizeof(Record), 0,
         count == 1 ? std::string("a record does not match its checksum")
                    : text(count, " records can't be read"));

@@ -168,7 +168,8 @@ const Test kCompacted("backup_test", "around a compaction", [] {
   const std::uint64_t first = original.last();
   original.change(12);
   (void)take(compact(original.disk, original.store()));
-  // What followed the copy is no longer there one by one.
+  // What followed the copy is no longer there one by one, nor the beginning.
+  expect_code(backup(original.disk, original.store(), "no", 0).status(), Code::not_found);
   expect_code(backup(original.disk, original.store(), "no", first).status(), Code::not_found);
   const BackupReport whole = take(backup(original.disk, original.store(), "after"));
   expect_equal(whole.since_lsn, original.last());
@@ -270,6 +271,28 @@ const Test kFailures("backup_test", "whatever fails, there is a whole copy or no
       }
     }
   }
+});
+
+const Test kBefore("backup_test", "there is no state before the database was created", [] {
+  Original original(format::IdType::int64);
+  original.change(10);
+  (void)take(backup(original.disk, original.store(), "whole"));
+  expect_code(restore(original.disk, {"whole"}, "no", {{}, 1}).status(), Code::not_found);
+});
+
+const Test kMany("backup_test", "a chain of a hundred increments", [] {
+  const TemporaryDirectory directory;
+  engine::Registry registry(os::disk());
+  Ids ids(format::IdType::int64);
+  auto handle = take(registry.open(directory.path() + "/db.jvdb", request_for(kDimension)));
+  std::vector<std::string> chain;
+  for (std::uint64_t id = 0; id < 100; ++id) {
+    (void)take(handle->append(Group(ids).put(id, vector_of(kDimension, id))));
+    chain.push_back(directory.path() + "/" + std::to_string(id));
+    (void)take(backup(os::disk(), *handle, chain.back(),
+                      id == 0 ? std::nullopt : std::optional<std::uint64_t>(id)));
+  }
+  expect_equal(take(restore(os::disk(), chain, directory.path() + "/to")).live, 100U);
 });
 
 const Test kReader("backup_test", "of a database that is read only, and of one whose sync failed",

@@ -299,5 +299,42 @@ const Test kMemory("compaction_test", "a store in memory", [] {
   expect(contents(*handle) == expected);
 });
 
+const Test kLeftover("compaction_test", "what a crash left is removed, and nothing else", [] {
+  const std::string leftover = "db.jvdb.compacting";
+  SimFileSystem disk;
+  Registry registry(disk);
+  Ids ids(format::IdType::int64);
+  engine::Job job;
+  {
+    auto handle = take(registry.open(kPath, request_for(kDimension)));
+    fill(*handle, ids);
+  }
+  // Another database of that name stays, and no compaction begins.
+  expect_ok(engine::create_file(disk, leftover, schema_of(3), 8));
+  {
+    auto handle = take(registry.open(kPath, request_for(kDimension)));
+    expect_code(handle.compact(job).status(), Code::exists);
+  }
+  expect_ok(disk.stat(leftover).status());
+  expect_ok(disk.remove(leftover));
+  // One that was cut off at any change goes at the next opening for writing.
+  for (int nth = 1;; ++nth) {
+    std::unique_ptr<SimFileSystem> image;
+    auto handle = take(registry.open(kPath, request_for(kDimension)));
+    (void)take(handle->append(
+        Group(ids).put(5, vector_of(kDimension, 1)).put(5, vector_of(kDimension, 2))));
+    int left = nth;
+    disk.hooks().before_change = [&] {
+      if (--left == 0) image = disk.power_cut({});
+    };
+    (void)take(handle.compact(job));
+    disk.hooks().before_change = nullptr;
+    if (!image) break;
+    Registry other(*image);
+    (void)take(other.open(kPath, request_for(kDimension)));
+    expect_code(image->stat(leftover).status(), Code::not_found);
+  }
+});
+
 }  // namespace
 }  // namespace jvdb::test

@@ -128,6 +128,61 @@ const Test kLost("salvage_test", "an id whose vector is damaged is named", [] {
   expect_equal(found.size() + 1, expected_of(recorded).size());
 });
 
+// Wipes records: from number `first` of the first extent on.
+void wipe(SimFileSystem& disk, const engine::Extent& extent, std::uint32_t first,
+          std::uint32_t count) {
+  const std::uint64_t at = extent.geometry().records_offset() + first * sizeof(format::Record);
+  for (std::uint64_t i = 0; i < count * sizeof(format::Record); ++i) {
+    disk.damage(kPath, at + i, std::byte{0});
+  }
+}
+
+const Test kWiped("salvage_test", "records that are gone from the end of an extent are told", [] {
+  for (const bool compacted : {false, true}) {
+    SimFileSystem disk;
+    Ids ids(format::IdType::int64);
+    {
+      const auto store = create(disk, kPath, schema_of(3), 64);
+      for (std::uint64_t id = 0; id < 40; ++id) {
+        (void)take(store->append(Group(ids).put(id, vector_of(3, id))));
+      }
+      if (compacted) (void)take(store->append(Group(ids).put(0, vector_of(3, 1))));
+      if (compacted) (void)take(compact(disk, *store));
+      for (std::uint64_t id = 0; id < 10; ++id) (void)take(store->append(Group(ids).remove(id)));
+      expect_ok(store->close());
+      const auto snapshot = store->snapshot();
+      wipe(disk, *snapshot->extents()[0], compacted ? 30 : 40, 10);
+    }
+    expect_code(try_open(disk, kPath).status(), Code::corrupt);
+    const SalvageReport report = take(salvage(disk));
+    expect_equal(report.unreadable, 10U);
+    expect(report.error_count > 0);
+    expect_equal(report.live, compacted ? 21U : 40U);
+  }
+});
+
+const Test kLastBatch("salvage_test", "of a batch at the end, one record damaged, the others count",
+                      [] {
+                        SimFileSystem disk;
+                        Ids ids(format::IdType::int64);
+                        {
+                          const auto store = create(disk, kPath, schema_of(3), 64);
+                          Group group(ids);
+                          for (std::uint64_t id = 0; id < 50; ++id) group.put(id, vector_of(3, id));
+                          (void)take(store->append(group));
+                          expect_ok(store->close());
+                          const auto snapshot = store->snapshot();
+                          const auto& extent = *snapshot->extents()[0];
+                          disk.damage(
+                              kPath,
+                              extent.geometry().records_offset() + 49 * sizeof(format::Record) + 3,
+                              std::byte{0x11});
+                        }
+                        const SalvageReport report = take(salvage(disk));
+                        expect_equal(report.live, 49U);
+                        expect_equal(report.unreadable, 1U);
+                      });
+
 const Test kCut("salvage_test", "a file cut short anywhere", [] {
   const Recorded recorded = record(schema_of(3, format::IdType::string), true, Ending::closed);
   std::size_t most = 0;
