@@ -1,6 +1,7 @@
 /** When a store compacts itself. */
 import { between, checkKeys, integer, invalid, shown } from './arguments.js';
 import { JvdbError, toJvdbError } from './errors.js';
+import type { StoreStats } from './types.js';
 import type { AutoCompactOptions } from './upkeep-types.js';
 
 /** Checked ones; undefined: never. */
@@ -26,42 +27,36 @@ export function policyOf(option: boolean | AutoCompactOptions | undefined): Poli
 }
 
 /** What compaction is decided by. */
-interface Space {
-  vectorCount: number;
-  deadCount: number;
-}
+type Space = Pick<StoreStats, 'vectorCount' | 'deadCount' | 'capacity' | 'allocatedBytes'>;
 
-const FEWEST_CHANGES = 16; // between two looks
+// Changes between two looks.
+const FEWEST_CHANGES = 16;
+const MOST_CHANGES = 256;
 
 /** Decides after changes whether it is time, and begins. Threads: the store's. */
 export class AutoCompaction {
   readonly #policy: NonNullable<Policy>;
-  readonly #rowBytes: number;
   readonly #space: () => Space;
   #compact: () => Promise<unknown>;
   #tell: (error: JvdbError) => void = (error) => {
     process.emitWarning(error);
   };
-  #between: number;
-  #changes: number;
+  #between = MOST_CHANGES;
+  #changes = MOST_CHANGES;
+  #patience = 1;
   #running = false;
 
   /**
    * Looks at the first change: the file may have been left like that.
    *
    * @param policy - when
-   * @param dimension - of the vectors
    * @param space - tells how much is dead
    * @param compact - compacts
    */
-  constructor(policy: NonNullable<Policy>, dimension: number, space: () => Space, compact: () => Promise<unknown>) {
+  constructor(policy: NonNullable<Policy>, space: () => Space, compact: () => Promise<unknown>) {
     this.#policy = policy;
     this.#space = space;
     this.#compact = compact;
-    const record = 96;
-    this.#rowBytes = Math.ceil((dimension * 4) / 64) * 64 + Math.ceil(dimension / 64) * 64 + record;
-    this.#between = Math.max(FEWEST_CHANGES, Math.floor(policy.deadBytes / this.#rowBytes / 8));
-    this.#changes = this.#between;
   }
 
   /**
@@ -82,7 +77,7 @@ export class AutoCompaction {
    */
   changed(count: number): void {
     this.#changes += count;
-    if (this.#changes < this.#between || this.#running) return;
+    if (this.#changes < this.#between * this.#patience || this.#running) return;
     this.#changes = 0;
     if (this.#due()) void this.#begin();
   }
@@ -90,9 +85,12 @@ export class AutoCompaction {
   #due(): boolean {
     const { deadShare, deadBytes } = this.#policy;
     try {
-      const { vectorCount, deadCount } = this.#space();
-      const enough = deadCount * this.#rowBytes >= deadBytes;
-      return enough && deadCount > 0 && deadCount >= (vectorCount + deadCount) * deadShare;
+      const { vectorCount, deadCount, capacity, allocatedBytes } = this.#space();
+      const slots = vectorCount + deadCount;
+      // With its id and metadata; deletions are few, or make few slots of many.
+      const bytesEach = allocatedBytes / Math.max(capacity, slots, 1);
+      this.#between = Math.min(MOST_CHANGES, Math.max(FEWEST_CHANGES, deadBytes / bytesEach / 8));
+      return deadCount > 0 && deadCount * bytesEach >= deadBytes && deadCount >= slots * deadShare;
     } catch {
       return false; // closed, or deleted
     }
@@ -102,11 +100,12 @@ export class AutoCompaction {
     this.#running = true;
     try {
       await this.#compact();
+      this.#patience = 1;
     } catch (thrown) {
       const error = toJvdbError(thrown);
       // Closed meanwhile, deleted, or compacted by another handle: nothing to tell.
       if (['JVDB_CLOSED', 'JVDB_NOT_FOUND', 'JVDB_CONFLICT'].includes(error.code)) return;
-      this.#between *= 2; // a full disk stays full for a while
+      this.#patience *= 2; // a full disk stays full for a while
       const text = `compacting failed, and will be tried again after more changes: ${error.message}`;
       this.#tell(new JvdbError(error.code, text, { cause: error }));
     } finally {

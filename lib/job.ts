@@ -1,7 +1,7 @@
 /** Long work of the addon: progress and giving it up. */
 import { checkedSignal, invalid, shown } from './arguments.js';
 import { onAbort } from './abort.js';
-import { toJvdbError } from './errors.js';
+import { describe, toJvdbError } from './errors.js';
 import { guard, native, type Job } from './native.js';
 import type { JobOptions, Progress } from './upkeep-types.js';
 
@@ -36,10 +36,12 @@ export async function runJob<T>(options: JobOptions, call: (job: Job) => Promise
   signal?.throwIfAborted();
   const job = native.job();
   const reports = new Reports(job, onProgress);
-  const forget = signal === undefined ? undefined : onAbort(signal, () => (native.cancelJob(job), undefined));
-  let result: T;
+  let forget: (() => void) | undefined;
   try {
-    result = await call(job);
+    forget = signal && onAbort(signal, () => (native.cancelJob(job), undefined));
+    const result = await call(job);
+    reports.last();
+    return result;
   } catch (thrown) {
     if ((thrown as { code?: unknown } | undefined)?.code !== 'JVDB_ABORTED') throw toJvdbError(thrown);
     throw reports.failed ? reports.failure : signal?.reason;
@@ -47,8 +49,6 @@ export async function runJob<T>(options: JobOptions, call: (job: Job) => Promise
     reports.end();
     forget?.();
   }
-  reports.last();
-  return result;
 }
 
 /** Tells how far a job has come. */
@@ -62,10 +62,11 @@ class Reports {
   constructor(job: Job, onProgress: OnProgress) {
     this.#job = job;
     this.#onProgress = onProgress;
-    if (onProgress !== undefined)
-      this.#timer = setInterval(() => {
-        this.#tell();
-      }, REPORT_MS);
+    if (onProgress === undefined) return;
+    this.#timer = setInterval(() => {
+      this.#tell();
+    }, REPORT_MS);
+    this.#tell(); // what it throws at once keeps the work from beginning
   }
 
   #tell(): void {
@@ -80,9 +81,11 @@ class Reports {
     }
   }
 
+  /** The work is done: there is nothing to give up any more, and its result is not lost. */
   last(): void {
-    const [doneBytes, totalBytes] = native.jobProgress(this.#job);
-    if (!this.failed) this.#onProgress?.({ doneBytes, totalBytes });
+    this.end();
+    if (!this.failed) this.#tell();
+    if (this.failed) process.emitWarning(`onProgress threw when the work was done: ${describe(this.failure)}`);
   }
 
   end(): void {

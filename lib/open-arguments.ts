@@ -28,9 +28,14 @@ const STORE_OPTIONS = [
   'autoCompact',
 ] as const satisfies readonly (keyof StoreOptions)[];
 
-// Later calls need it too, wherever the process is by then. Nothing else is made of it: a slash at the
-// end or a link before `..` has a meaning.
-function absolute(filePath: string): string {
+/**
+ * A path that stays the same, wherever the process is later. Nothing else is made of it: a slash at the end or a
+ * link before `..` has a meaning.
+ *
+ * @param filePath - any path
+ * @returns an absolute one
+ */
+export function absolute(filePath: string): string {
   if (process.platform === 'win32') return path.resolve(filePath);
   return path.isAbsolute(filePath) ? filePath : `${currentDirectory()}/${filePath}`;
 }

@@ -51,7 +51,6 @@ export class MemoryMappedVectorStore<
     if (policy === undefined) return;
     this.#autoCompaction = new AutoCompaction(
       policy,
-      this.dimension,
       () => this.stats(),
       async () => this.compact(),
     );

@@ -12,7 +12,10 @@ export interface Progress {
 export interface JobOptions {
   /** Gives the work up; the promise rejects with the signal's reason once it has stopped. */
   signal?: AbortSignal | undefined;
-  /** Called about ten times a second, and at the end. What it throws gives the work up. */
+  /**
+   * Called at the beginning, about ten times a second, and at the end. What it throws gives the work up, and is thrown; once the work
+   * is done, it is a process warning.
+   */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Restoring, salvaging and verifying files that need not be open. */
 import { checkKeys, integer, invalid, shown } from './arguments.js';
 import { runJob } from './job.js';
+import { absolute } from './open-arguments.js';
 import { guard, native, type NativeBackupReport, type NativeVerifyReport } from './native.js';
 import type {
   BackupReport,
@@ -19,16 +20,23 @@ export const JOB_KEYS = ['signal', 'onProgress'] as const satisfies readonly (ke
  *
  * @param value - as given by the caller
  * @param what - how messages call it
- * @returns the same
+ * @returns the absolute path
  */
 export function checkedPath(value: unknown, what: string): string {
-  if (typeof value === 'string' && value !== '') return value;
+  if (typeof value === 'string' && value !== '') return absolute(value);
   throw invalid(`${what} must be a path, not ${shown(value)}`);
 }
 
-function checkedTime(value: unknown): number | undefined {
+/**
+ * A point in time.
+ *
+ * @param value - as given by the caller
+ * @returns milliseconds since 1970, undefined where none is given
+ */
+export function checkedTime(value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  const time = value instanceof Date ? value.getTime() : NaN;
+  // Whatever its own getTime() says.
+  const time = value instanceof Date ? Date.prototype.getTime.call(value) : NaN;
   if (time >= 0) return time;
   throw invalid(`time must be a valid Date from 1970 on, not ${shown(value)}`);
 }

@@ -1,14 +1,15 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { checkKeys, integer, invalid, shown } from '../arguments.js';
-import { codeOf, makeDirectory, system, systemAsync } from '../directories.js';
+import { makeDirectory, system, systemAsync } from '../directories.js';
 import { JvdbError, toJvdbError } from '../errors.js';
 import { runJob } from '../job.js';
 import { guard, native } from '../native.js';
 import { checkName, isName } from '../persistence/names.js';
-import { checkedPath, hexOf, JOB_KEYS, restore } from '../upkeep.js';
+import { checkedPath, checkedTime, hexOf, JOB_KEYS, restore } from '../upkeep.js';
 import type { BackupOptions, BackupReport, JobOptions, VerifyError } from '../upkeep-types.js';
-import { candidates, chainsOf, outdated, type Chain } from './chains.js';
+import { candidates, chainTo, outdated, type Chain } from './chains.js';
+import { checkFolder, filesIn, isThere, sweep } from './folder.js';
 import { BACKUP_SUFFIX, MANIFEST_SUFFIX, readManifest, removeBackup, writeManifest } from './manifest.js';
 import type {
   BackupInfo,
@@ -18,8 +19,6 @@ import type {
   BackupVerification,
   Retention,
 } from './types.js';
-
-const ONE_DAY = 24 * 3600 * 1000;
 
 /** What can be backed up: a `MemoryMappedVectorStore`. */
 export interface BackupSource {
@@ -41,14 +40,12 @@ interface Found {
   damaged: { id: string; name: string; error: JvdbError }[];
 }
 
-const restorable = ['JVDB_CORRUPT', 'JVDB_NOT_FOUND', 'JVDB_CONFLICT', 'JVDB_INVALID_ARGUMENT', 'JVDB_IO'];
-
 /**
  * Backups of databases in a directory, one folder each: whole copies and the increments that follow them, each
  * with a manifest. Every backup is verified when it is written, and is there as a whole or not at all. Of several
  * databases each is backed up as of a moment of its own.
  *
- * Every method rejects with a `JvdbError`. One process at a time should write to a directory.
+ * Every method rejects with a `JvdbError`. Of two backups at the same time each is whole, and may follow the same one.
  */
 export class BackupDirectory {
   /** The directory, an absolute path. */
@@ -78,22 +75,24 @@ export class BackupDirectory {
    *   that an increment could follow
    */
   async backup(name: string, source: BackupSource, options: BackupRunOptions = {}): Promise<BackupInfo> {
-    const kind = guard(() => {
+    const { kind, maxIncrements, job } = guard(() => {
       checkName(name);
-      checkKeys(options, [...JOB_KEYS, 'kind'] satisfies (keyof BackupRunOptions)[], 'options of backup');
-      const given = options.kind ?? 'auto';
-      if (['auto', 'full', 'incremental'].includes(given)) return given;
-      throw invalid(`kind must be 'auto', 'full' or 'incremental', not ${shown(given)}`);
+      return runOptions(options);
     });
-    const { kind: _kind, ...job } = options;
     const folder = path.join(this.directory, name);
     system(`create ${folder}`, () => {
       makeDirectory(folder);
     });
-    await this.#sweep(folder);
-    const last = kind === 'full' ? undefined : (await this.#find(name)).backups.at(-1);
-    const increment = last === undefined ? undefined : await this.#increment(name, source, last, job, kind);
-    if (increment !== undefined) return increment;
+    checkFolder(folder);
+    const { backups } = await this.#find(name);
+    await sweep(folder, backups);
+    const last = backups.at(-1);
+    const chain = last && chainTo(last, new Map(backups.map((one) => [one.id, one])));
+    const mayFollow = kind === 'incremental' || (kind === 'auto' && (chain?.length ?? 0) <= maxIncrements);
+    if (last !== undefined && chain !== undefined && mayFollow) {
+      const increment = await this.#increment(name, source, last, job, kind);
+      if (increment !== undefined) return increment;
+    }
     if (kind !== 'incremental') return this.#write(name, source, undefined, job);
     throw new JvdbError(
       'JVDB_NOT_FOUND',
@@ -163,33 +162,39 @@ export class BackupDirectory {
    *   with the newest where none could be used
    */
   async restore(name: string, to: string, options: BackupRestoreOptions = {}): Promise<BackupRestoreReport> {
-    guard(() => {
+    const target = guard(() => {
       checkName(name);
-      checkedPath(to, 'the new file');
       const keys = [...JOB_KEYS, 'lsn', 'time', 'backup'] satisfies (keyof BackupRestoreOptions)[];
       checkKeys(options, keys, 'options of restore');
+      if (options.lsn !== undefined) integer(options.lsn, 0, Number.MAX_SAFE_INTEGER, 'lsn');
+      checkedTime(options.time);
+      if (options.backup !== undefined && typeof options.backup !== 'string') {
+        throw invalid(`backup must be the id of one, not ${shown(options.backup)}`);
+      }
+      return checkedPath(to, 'the new file');
     });
-    const { backup, ...point } = options;
-    const skipped: BackupRestoreReport['skipped'] = [];
-    const damaged = new Set<string>();
-    for (const chain of candidates(chainsOf((await this.#find(name)).backups).chains, options)) {
-      if (chain.some(({ id }) => damaged.has(id))) continue;
+    const { backup: only, ...point } = options;
+    const { backups } = await this.#find(name);
+    const all = new Map(backups.map((one) => [one.id, one]));
+    const skipped = new Map<string, JvdbError>();
+    const whole = new Set<string>();
+    for (const end of candidates(backups, options)) {
+      const chain = chainTo(end, all);
+      if (chain?.some(({ id }) => skipped.has(id)) !== false) continue;
       try {
-        const report = await restore(
-          chain.map((part) => part.path),
-          to,
-          point,
-        );
-        return { ...report, backups: chain.map(({ id }) => id), skipped };
+        const paths = chain.map((part) => part.path);
+        const report = await restore(paths, target, point);
+        const passed = [...skipped].map(([backup, error]) => ({ backup, error }));
+        return { ...report, backups: chain.map(({ id }) => id), skipped: passed };
       } catch (thrown) {
-        const error = this.#mayPassOver(thrown, options);
-        const bad = await this.#firstBad(chain);
-        damaged.add(bad);
-        skipped.push({ backup: bad, error });
+        if (!(thrown instanceof JvdbError) || only !== undefined) throw thrown;
+        // Where all of them are whole, it is the new file's matter, or the caller's.
+        const bad = await this.#firstBad(chain, whole, options);
+        if (bad === undefined) throw thrown;
+        skipped.set(bad, thrown);
       }
     }
-    const [first] = skipped;
-    if (first !== undefined) throw first.error;
+    for (const error of skipped.values()) throw error;
     throw new JvdbError(
       'JVDB_NOT_FOUND',
       `no backup of ${name} in ${this.directory} holds the state that was asked for`,
@@ -208,18 +213,20 @@ export class BackupDirectory {
     options: Omit<BackupRestoreOptions, 'backup' | 'lsn'> = {},
   ): Promise<Map<string, BackupRestoreReport>> {
     guard(() => checkedPath(storagePath, 'the storage path'));
-    system(`create ${storagePath}`, () => {
-      makeDirectory(path.resolve(storagePath));
+    const storage = path.resolve(storagePath);
+    system(`create ${storage}`, () => {
+      makeDirectory(storage);
     });
     const made = new Map<string, BackupRestoreReport>();
     for (const name of await this.#names()) {
-      made.set(name, await this.restore(name, path.join(storagePath, `${name}.jvdb`), options));
+      made.set(name, await this.restore(name, path.join(storage, `${name}.jvdb`), options));
     }
     return made;
   }
 
   /**
-   * Removes backups that need not be kept. The newest whole copy of a database, with what follows it, always is.
+   * Removes backups that need not be kept. The newest whole copy of a database, with what follows it, always is. One
+   * whose file is missing or of another size counts for nothing; whether the others are whole, `verify` says.
    *
    * @param retention - see `Retention`
    * @param name - of a database; without it, of all
@@ -235,7 +242,8 @@ export class BackupDirectory {
     });
     const removed: BackupInfo[] = [];
     for (const one of await this.#names(name)) {
-      for (const backup of outdated((await this.#find(one)).backups, retention, Date.now())) {
+      const { backups } = await this.#find(one);
+      for (const backup of outdated(backups, retention, Date.now(), isThere)) {
         await removeBackup(backup);
         removed.push(backup);
       }
@@ -262,28 +270,27 @@ export class BackupDirectory {
   }
 
   async #write(name: string, source: BackupSource, base: BackupInfo | undefined, job: JobOptions): Promise<BackupInfo> {
-    const createdAt = new Date();
     const kind = base === undefined ? 'full' : 'incremental';
-    const id = `${createdAt.toISOString().replaceAll(/[-:]/g, '')}-${kind}`;
-    const file = path.join(this.directory, name, id + BACKUP_SUFFIX);
-    const report = await source.backup(file, base === undefined ? job : { ...job, sinceLsn: base.lastLsn });
-    if (base !== undefined && !follows(report, base)) {
-      await rm(file, { force: true });
-      throw new JvdbError('JVDB_CONFLICT', `${name} is another database, or has another history, than ${base.id}`);
-    }
-    const { durationMs, ...rest } = report;
-    const info: BackupInfo = { id, name, createdAt, base: base?.id, ...rest };
-    await writeManifest(info);
-    return info;
-  }
-
-  // What a backup that was cut off has left behind; of the last day it may be under way.
-  async #sweep(folder: string): Promise<void> {
-    const begun = /^(\d{8})T.*\.tmp(-\d+)?$/;
-    const yesterday = new Date(Date.now() - ONE_DAY).toISOString().slice(0, 10).replaceAll('-', '');
-    for (const file of await readdir(folder)) {
-      const [, day] = begun.exec(file) ?? [];
-      if (day !== undefined && day < yesterday) await rm(path.join(folder, file), { force: true });
+    const backups = base === undefined ? (await this.#find(name)).backups : [base];
+    for (let sequence = (backups.at(-1)?.sequence ?? 0) + 1; ; sequence++) {
+      const id = `${String(sequence).padStart(8, '0')}-${kind}`;
+      const file = path.join(this.directory, name, id + BACKUP_SUFFIX);
+      const createdAt = new Date();
+      let report: BackupReport;
+      try {
+        report = await source.backup(file, base === undefined ? job : { ...job, sinceLsn: base.lastLsn });
+      } catch (thrown) {
+        if (thrown instanceof JvdbError && thrown.code === 'JVDB_EXISTS') continue; // of one at the same time
+        throw thrown;
+      }
+      if (base !== undefined && !follows(report, base)) {
+        await systemAsync(`remove ${file}`, async () => rm(file, { force: true }));
+        throw new JvdbError('JVDB_CONFLICT', `${name} is another database, or has another history, than ${base.id}`);
+      }
+      const { durationMs, ...rest } = report;
+      const info: BackupInfo = { id, name, sequence, createdAt, base: base?.id, ...rest };
+      await writeManifest(info);
+      return info;
     }
   }
 
@@ -308,11 +315,12 @@ export class BackupDirectory {
     const found: Found = { backups: [], damaged: [] };
     for (const file of (await filesIn(folder)).filter((one) => one.endsWith(MANIFEST_SUFFIX)).sort()) {
       try {
-        found.backups.push(await readManifest(path.join(folder, file)));
+        found.backups.push({ ...(await readManifest(path.join(folder, file))), name });
       } catch (thrown) {
         found.damaged.push({ id: file.slice(0, -MANIFEST_SUFFIX.length), name, error: toJvdbError(thrown) });
       }
     }
+    found.backups.sort((a, b) => a.sequence - b.sequence);
     return found;
   }
 
@@ -337,19 +345,24 @@ export class BackupDirectory {
     return errors;
   }
 
-  #mayPassOver(thrown: unknown, options: BackupRestoreOptions): JvdbError {
-    const known = thrown instanceof JvdbError && restorable.includes(thrown.code);
-    if (!known || options.backup !== undefined) throw thrown;
-    return thrown;
-  }
-
-  // Which of them is the matter; the last where none is by itself.
-  async #firstBad(chain: Chain): Promise<string> {
+  // The first that is damaged, missing, or doesn't follow the one before it.
+  async #firstBad(chain: Chain, whole: Set<string>, { signal }: JobOptions): Promise<string | undefined> {
     for (const backup of chain) {
-      if ((await this.#errorsOf(backup, chain, {})).length > 0) return backup.id;
+      if (whole.has(backup.id)) continue;
+      if ((await this.#errorsOf(backup, chain, { signal })).length > 0) return backup.id;
+      whole.add(backup.id);
     }
-    return chain.at(-1)?.id ?? chain[0].id;
+    return undefined;
   }
+}
+
+function runOptions(options: BackupRunOptions): { kind: string; maxIncrements: number; job: JobOptions } {
+  const { kind = 'auto', maxIncrements = 30, ...job } = options;
+  const keys = [...JOB_KEYS, 'kind', 'maxIncrements'] satisfies (keyof BackupRunOptions)[];
+  checkKeys(options, keys, 'options of backup');
+  integer(maxIncrements, 0, Number.MAX_SAFE_INTEGER, 'maxIncrements');
+  if (['auto', 'full', 'incremental'].includes(kind)) return { kind, maxIncrements, job };
+  throw invalid(`kind must be 'auto', 'full' or 'incremental', not ${shown(kind)}`);
 }
 
 function follows(next: Pick<BackupReport, 'databaseId' | 'sinceLsn' | 'sinceTime'>, base: BackupInfo): boolean {
@@ -363,13 +376,4 @@ function told(message: string): VerifyError {
 
 function verification(backup: string, name: string, errors: VerifyError[]): BackupVerification {
   return { backup, name, ok: errors.length === 0, errors };
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return [];
-    return systemAsync(`list ${folder}`, async () => Promise.reject(thrown as Error));
-  }
 }

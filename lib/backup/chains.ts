@@ -1,87 +1,90 @@
 /** Which backups follow each other, and which of them hold a state. */
 import type { BackupInfo, BackupRestoreOptions, Retention } from './types.js';
 
-/** A whole copy and the increments that follow it, in order. */
+/** A whole copy and increments that follow it, in order. */
 export type Chain = readonly [BackupInfo, ...BackupInfo[]];
 
 /**
- * Puts the backups of one database in chains.
+ * What a backup is restored from.
  *
- * @param backups - in any order
- * @returns the chains, the newest whole copy first, and the increments that follow none of these
+ * @param backup - the last of the chain
+ * @param all - the backups of its database
+ * @returns the chain; undefined where a part of it is missing
  */
-export function chainsOf(backups: readonly BackupInfo[]): { chains: Chain[]; orphans: BackupInfo[] } {
-  const followers = new Map<string | undefined, BackupInfo[]>();
-  for (const backup of byAge(backups)) {
-    const list = followers.get(backup.base) ?? [];
-    followers.set(backup.base, [...list, backup]);
+export function chainTo(backup: BackupInfo, all: ReadonlyMap<string, BackupInfo>): Chain | undefined {
+  const behind: BackupInfo[] = [];
+  for (let part: BackupInfo | undefined = backup; part !== undefined;) {
+    if (part.base === undefined) return [part, ...behind.reverse()];
+    behind.push(part);
+    const { base, sequence }: BackupInfo = part;
+    part = all.get(base);
+    if (part !== undefined && part.sequence >= sequence) return undefined; // a forged circle
   }
-  const used = new Set<BackupInfo>();
-  const chains = (followers.get(undefined) ?? []).map((full): Chain => {
-    const chain: [BackupInfo, ...BackupInfo[]] = [full];
-    used.add(full);
-    for (;;) {
-      // Of two that follow the same, the newer one: the other was made at the same time by another process.
-      const next = followers.get((chain.at(-1) ?? full).id)?.at(-1);
-      if (next === undefined || used.has(next)) return chain;
-      used.add(next);
-      chain.push(next);
-    }
-  });
-  return { chains: chains.reverse(), orphans: backups.filter((backup) => !used.has(backup)) };
-}
-
-function byAge(backups: readonly BackupInfo[]): BackupInfo[] {
-  return [...backups].sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.lastLsn - b.lastLsn);
+  return undefined;
 }
 
 /**
- * What a state can be restored from.
+ * The backups that a state can be restored up to.
  *
- * @param chains - of one database
+ * @param backups - of one database, the oldest first
  * @param wanted - which state
- * @returns parts of chains that hold it, the best first
+ * @returns the last of each chain that holds it, the best first
  */
-export function candidates(chains: readonly Chain[], wanted: BackupRestoreOptions): Chain[] {
+export function candidates(backups: readonly BackupInfo[], wanted: BackupRestoreOptions): BackupInfo[] {
   const { backup, lsn, time } = wanted;
-  const prefixes = chains.flatMap((chain) =>
-    chain.map((_, last): Chain => [chain[0], ...chain.slice(1, last + 1)]).reverse(),
+  const all = new Map(backups.map((one) => [one.id, one]));
+  const newest = [...backups].reverse();
+  if (backup !== undefined) return newest.filter(({ id }) => id === backup);
+  if (lsn === undefined && time === undefined) return newest;
+  const rootOf = (one: BackupInfo): BackupInfo | undefined => chainTo(one, all)?.[0];
+  const begins = newest.filter((one) => {
+    const root = rootOf(one);
+    if (root === undefined) return false;
+    return lsn === undefined ? root.sinceTime.getTime() <= (time?.getTime() ?? 0) : root.sinceLsn <= lsn;
+  });
+  // Of those that go on behind the point the shortest holds it; else, for a time, the longest is nearest to it.
+  const beyond = begins.filter((one) =>
+    lsn === undefined ? one.lastTime.getTime() > (time?.getTime() ?? 0) : one.lastLsn >= lsn,
   );
-  const ends = (chain: Chain): BackupInfo => chain.at(-1) ?? chain[0];
-  if (backup !== undefined) return prefixes.filter((chain) => ends(chain).id === backup);
-  if (lsn !== undefined) {
-    const holding = prefixes.filter((chain) => chain[0].sinceLsn <= lsn && lsn <= ends(chain).lastLsn);
-    return shortestOfEach(holding);
-  }
-  if (time === undefined) return prefixes;
-  const at = time.getTime();
-  const begun = prefixes.filter((chain) => chain[0].sinceTime.getTime() <= at);
-  // One that goes on behind the time holds it for certain; else the longest is nearest to it.
-  const holding = shortestOfEach(begun.filter((chain) => ends(chain).lastTime.getTime() >= at));
-  return [...holding, ...begun.filter((chain) => !holding.includes(chain))];
-}
-
-function shortestOfEach(chains: readonly Chain[]): Chain[] {
-  const shortest = new Map<string, Chain>();
-  for (const chain of chains) {
-    const known = shortest.get(chain[0].id);
-    if (known === undefined || chain.length < known.length) shortest.set(chain[0].id, chain);
-  }
-  return [...shortest.values()];
+  const shortest = beyond.filter((one) => !beyond.some((other) => one.base === other.id));
+  const rest = lsn === undefined ? begins.filter((one) => !beyond.includes(one)) : [];
+  // The newest history that had begun by then.
+  const rootSequence = (one: BackupInfo): number => rootOf(one)?.sequence ?? 0;
+  return [...shortest, ...rest].sort((a, b) => rootSequence(b) - rootSequence(a));
 }
 
 /**
  * Which backups of one database need not be kept.
  *
- * @param backups - all of them
+ * @param backups - all of them, the oldest first
  * @param retention - what to keep
  * @param now - milliseconds since 1970
+ * @param isThere - whether a whole copy is still what was written, as far as that can be told at once
  * @returns those to remove, the last of each chain first
  */
-export function outdated(backups: readonly BackupInfo[], retention: Retention, now: number): BackupInfo[] {
+export function outdated(
+  backups: readonly BackupInfo[],
+  retention: Retention,
+  now: number,
+  isThere: (full: BackupInfo) => boolean,
+): BackupInfo[] {
   const { keepFull = Infinity, maxAgeSeconds = Infinity } = retention;
-  const { chains, orphans } = chainsOf(backups);
+  const all = new Map(backups.map((one) => [one.id, one]));
   const isOld = ({ createdAt }: BackupInfo): boolean => now - createdAt.getTime() > maxAgeSeconds * 1000;
-  const gone = chains.filter((chain, place) => place >= keepFull || (place > 0 && chain.every(isOld)));
-  return [...gone.flatMap((chain) => [...chain].reverse()), ...orphans.filter(isOld)];
+  const families = new Map<string, BackupInfo[]>();
+  const orphans: BackupInfo[] = [];
+  for (const backup of backups) {
+    const root = chainTo(backup, all)?.[0];
+    if (root === undefined) orphans.push(backup);
+    else families.set(root.id, [...(families.get(root.id) ?? []), backup]);
+  }
+  const fulls = backups.filter(({ base }) => base === undefined).reverse();
+  let whole = 0;
+  const gone = fulls.filter((full) => {
+    const enough = whole >= keepFull;
+    const needed = whole === 0;
+    if (isThere(full)) whole++;
+    return enough || (!needed && (families.get(full.id) ?? []).every(isOld));
+  });
+  return [...gone.flatMap(({ id }) => [...(families.get(id) ?? [])].reverse()), ...orphans.filter(isOld)];
 }

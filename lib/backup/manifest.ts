@@ -40,7 +40,7 @@ export async function writeManifest(info: BackupInfo): Promise<void> {
     lastTime: lastTime.toISOString(),
     createdAt: createdAt.toISOString(),
   };
-  const target = file.slice(0, -BACKUP_SUFFIX.length) + MANIFEST_SUFFIX;
+  const target = manifestOf(file);
   const temporary = `${target}.tmp`;
   await systemAsync(`write ${target}`, async () => {
     const handle = await open(temporary, 'w', 0o600);
@@ -90,13 +90,23 @@ export async function readManifest(file: string): Promise<BackupInfo> {
 }
 
 /**
+ * The path of a backup's manifest.
+ *
+ * @param file - the backup
+ * @returns it
+ */
+export function manifestOf(file: string): string {
+  return file.slice(0, -BACKUP_SUFFIX.length) + MANIFEST_SUFFIX;
+}
+
+/**
  * Removes a backup: first the manifest, so that none is left without its file.
  *
  * @param info - the backup
  */
 export async function removeBackup(info: BackupInfo): Promise<void> {
   await systemAsync(`remove ${info.path}`, async () => {
-    await rm(info.path.slice(0, -BACKUP_SUFFIX.length) + MANIFEST_SUFFIX, { force: true });
+    await rm(manifestOf(info.path), { force: true });
     await rm(info.path, { force: true });
   });
 }

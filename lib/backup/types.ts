@@ -8,6 +8,8 @@ export interface BackupInfo extends Omit<BackupReport, 'durationMs'> {
   id: string;
   /** The database's name. */
   name: string;
+  /** Its place among the database's backups: each has a higher one than those before it, whatever the clock says. */
+  sequence: number;
   /** When it was made. */
   createdAt: Date;
   /** The backup that an increment follows; undefined of a whole copy. */
@@ -18,9 +20,12 @@ export interface BackupInfo extends Omit<BackupReport, 'durationMs'> {
 export interface BackupRunOptions extends JobOptions {
   /**
    * 'full': a whole copy. 'incremental': what followed the last backup. 'auto': an increment where there is
-   * something that it can follow, else a whole copy. Default 'auto'.
+   * something that it can follow, and fewer than `maxIncrements` follow that already, else a whole copy. Default
+   * 'auto'.
    */
   kind?: 'auto' | 'full' | 'incremental' | undefined;
+  /** How many increments follow a whole copy with kind 'auto'. Default 30. */
+  maxIncrements?: number | undefined;
 }
 
 /** Options of `BackupDirectory.restore`. */
@@ -36,7 +41,7 @@ export interface BackupRestoreOptions extends RestoreOptions {
 export interface BackupRestoreReport extends RestoreReport {
   /** The backups it was made of, in order. */
   backups: string[];
-  /** Newer ones that were passed over, since they are damaged. */
+  /** Better ones that were passed over, since a part of each is damaged: this one. */
   skipped: { backup: string; error: JvdbError }[];
 }
 

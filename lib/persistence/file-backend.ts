@@ -22,6 +22,7 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
   readonly #initialCapacity: number;
   readonly #storeOptions: StoreOptions;
   #compacting: Promise<void> = Promise.resolve();
+  readonly #waiting = new Set<string>();
 
   /**
    * Opens nothing yet.
@@ -76,19 +77,37 @@ export class FileBackend<M extends object, I extends VectorId> implements Backen
     const tell = (error: JvdbError): void => {
       this.#report.notCompacted(name, error);
     };
-    store[COMPACT_THROUGH](async () => (this.#compacting = this.#compact(name, this.#compacting)), tell);
+    store[COMPACT_THROUGH](async () => this.#queueCompaction(name), tell);
     return store;
   }
 
   // One at a time: each takes the disk, and a thread of Node's pool.
-  async #compact(name: string, before: Promise<void>): Promise<void> {
-    await before.catch(() => undefined);
-    const open = await this.#stores.takeAsync(name);
-    open.uses++; // it stays open meanwhile
-    try {
-      this.#report.compacted(name, await open.store.compact());
-    } finally {
-      if (--open.uses === 0) this.unused(open);
+  async #queueCompaction(name: string): Promise<void> {
+    if (this.#waiting.has(name)) return;
+    this.#waiting.add(name);
+    const before = this.#compacting;
+    const run = async (): Promise<void> => {
+      await before.catch(() => undefined);
+      this.#waiting.delete(name);
+      await this.#compact(name);
+    };
+    return (this.#compacting = run());
+  }
+
+  async #compact(name: string): Promise<void> {
+    for (;;) {
+      const open = await this.#stores.takeAsync(name);
+      if (open.gone || open.deleted) {
+        this.#stores.drop(open);
+        continue;
+      }
+      open.uses++; // it stays open meanwhile
+      try {
+        this.#report.compacted(name, await open.store.compact());
+        return;
+      } finally {
+        if (--open.uses === 0) this.unused(open);
+      }
     }
   }
 

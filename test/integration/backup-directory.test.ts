@@ -1,5 +1,17 @@
 /** Backups of many databases in a directory: chains, retention, damage, restoring. */
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { BackupDirectory, MemoryMappedVectorStore, PersistentDatabasePersistence } from '../../lib/index.js';
 import { Directory, expectRejection, vectorOf } from '../support.js';
@@ -80,7 +92,7 @@ test('a whole copy first, then increments; the newest state and any before it', 
   expect(found.map(({ ok }) => ok)).toEqual([true, true, true]);
   await expectRejection(databases.restored({ lsn: 1000 }), 'JVDB_NOT_FOUND');
   await expectRejection(databases.restored({ backup: 'none' }), 'JVDB_NOT_FOUND');
-  expect(await databases.restored({ time: new Date(0) })).toMatchObject({ ids: 0 });
+  await expectRejection(databases.restored({ time: new Date(0) }), 'JVDB_NOT_FOUND');
 });
 
 test('a new whole copy where no increment can follow', async () => {
@@ -154,6 +166,85 @@ test('retention by count and age: chains go as a whole, the newest stays', async
   for (const retention of [{ keepFull: 0 }, { maxAgeSeconds: -1 }, { keep: 1 }]) {
     await expectRejection(databases.backups.prune(retention), 'JVDB_INVALID_ARGUMENT');
   }
+});
+
+test('neither the clock nor other histories mislead', async () => {
+  const databases = new Databases();
+  try {
+    jest.useFakeTimers({
+      doNotFake: [
+        'setTimeout',
+        'setInterval',
+        'queueMicrotask',
+        'performance',
+        'nextTick',
+        'setImmediate',
+        'clearInterval',
+        'clearTimeout',
+      ],
+      now: Date.now(),
+    });
+    await databases.backup('full');
+    databases.put(50, 60);
+    jest.setSystemTime(Date.now() - 3600_000); // the clock goes back
+    await databases.backup('full');
+    databases.put(60, 65);
+    jest.setSystemTime(Date.now() - 3600_000);
+    await databases.backup();
+  } finally {
+    jest.useRealTimers();
+  }
+  expect(await databases.restored()).toEqual({ ids: 65, skipped: 0, backups: 2 });
+  expect((await databases.backups.prune({ keepFull: 1 })).map(({ sequence }) => sequence)).toEqual([1]);
+  // Deleted, and created anew: before that, the old one.
+  const before = new Date();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  databases.persistence.deleteDatabase('docs');
+  databases.persistence.createDatabase('docs', { dimension: DIMENSION });
+  databases.put(0, 7);
+  expect((await databases.backup()).kind).toBe('full');
+  expect(await databases.restored()).toMatchObject({ ids: 7 });
+  expect(await databases.restored({ time: before })).toMatchObject({ ids: 65, backups: 2 });
+});
+
+test('backups at the same time, and many of them', async () => {
+  const databases = new Databases();
+  const made = await Promise.all([databases.backup('full'), databases.backup('full'), databases.backup('full')]);
+  expect(new Set(made.map(({ id }) => id)).size).toBe(3);
+  databases.put(50, 55);
+  const [one, other] = await Promise.all([databases.backup(), databases.backup()]);
+  expect(one.base).toBe(other.base);
+  expect(await databases.restored({ backup: one.id })).toMatchObject({ ids: 55 });
+  expect(await databases.restored({ backup: other.id })).toMatchObject({ ids: 55 });
+  damage(other.path);
+  expect(await databases.restored()).toMatchObject({ ids: 55, skipped: 1 });
+  const kinds: string[] = [];
+  for (let id = 60; id < 65; id++) {
+    databases.put(id, id + 1);
+    kinds.push((await databases.backups.backup('docs', databases.source, { maxIncrements: 3 })).kind);
+  }
+  expect(kinds).toEqual(['incremental', 'incremental', 'full', 'incremental', 'incremental']);
+});
+
+test('what is not a backup', async () => {
+  const databases = new Databases();
+  await databases.backup();
+  const folder = path.join(databases.backups.directory, 'docs');
+  mkdirSync(path.join(folder, '00000001-full.x.tmp'));
+  writeFileSync(path.join(folder, 'notes.txt'), 'x');
+  const alone = path.join(folder, '00000007-full.jvdb-backup');
+  writeFileSync(alone, 'half');
+  utimesSync(alone, 0, 0);
+  await databases.backup();
+  expect(existsSync(alone)).toBe(false);
+  expect(existsSync(path.join(folder, 'notes.txt'))).toBe(true);
+  symlinkSync(folder, path.join(databases.backups.directory, 'link'));
+  await expectRejection(databases.backups.backup('link', databases.source), 'JVDB_INVALID_ARGUMENT', /link/);
+  const to = path.join(directory.path, 'nowhere');
+  for (const options of [{ time: 5 }, { time: new Date(NaN) }, { lsn: '5' }, { lsn: -1 }, { backup: 5 }]) {
+    await expectRejection(databases.backups.restore('docs', to, options as never), 'JVDB_INVALID_ARGUMENT');
+  }
+  await expectRejection(databases.backups.restore('docs', path.join(to, 'x', 'y')), 'JVDB_NOT_FOUND', /x\/y/);
 });
 
 test('a whole persistence, and back', async () => {

@@ -170,9 +170,13 @@ describe('compact', () => {
   test('what a crash has left is removed at the next opening', () => {
     const store = filled('left.jvdb');
     store.close();
-    writeFileSync(`${store.filePath}.compacting`, 'half a file');
+    const left = `${store.filePath}.compacting`;
+    writeFileSync(left, readFileSync(store.filePath).subarray(0, 100_000));
     MemoryMappedVectorStore.open(store.filePath).close();
-    expect(existsSync(`${store.filePath}.compacting`)).toBe(false);
+    expect(existsSync(left)).toBe(false);
+    writeFileSync(left, 'something else'.repeat(1000));
+    MemoryMappedVectorStore.open(store.filePath).close();
+    expect(existsSync(left)).toBe(true);
   });
 
   test('by itself, when enough is dead', async () => {
