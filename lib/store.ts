@@ -8,6 +8,9 @@ import type { OptionsFor, StoreOptions, VectorId, VectorInput } from './types.js
 import { restore, salvage, verifyFile } from './upkeep.js';
 import type { JobOptions, RestoreOptions, RestoreReport, SalvageReport, VerifyReport } from './upkeep-types.js';
 
+// No name that a class made of ours could use for its own, and none that a proxy could not read.
+const AUTO_COMPACTION: unique symbol = Symbol('auto compaction');
+
 /** Names what tells a store by what to compact itself. */
 export const COMPACT_THROUGH: unique symbol = Symbol('compact through');
 
@@ -32,7 +35,8 @@ export class MemoryMappedVectorStore<
   M extends object = Record<string, unknown>,
   I extends VectorId = VectorId,
 > extends StoreReader<M, I> {
-  readonly #autoCompaction: AutoCompaction | undefined;
+  /** @internal */
+  declare readonly [AUTO_COMPACTION]: AutoCompaction | undefined;
 
   /**
    * Opens a database, or creates it where there is no file.
@@ -49,17 +53,12 @@ export class MemoryMappedVectorStore<
     super(filePath, dimension, given);
     const policy = this[POLICY];
     if (policy === undefined) return;
-    this.#autoCompaction = new AutoCompaction(
+    const value = new AutoCompaction(
       policy,
       () => this.stats(),
       async () => this.compact(),
     );
-  }
-
-  // What every change returns: how much was changed, or the LSN, 0 where nothing was.
-  #changed(result: number, count = result === 0 ? 0 : 1): number {
-    this.#autoCompaction?.changed(count);
-    return result;
+    Object.defineProperty(this, AUTO_COMPACTION, { value });
   }
 
   /**
@@ -67,7 +66,7 @@ export class MemoryMappedVectorStore<
    * @param through - what compacts it when that is due, and who is told what failed
    */
   [COMPACT_THROUGH](...through: Parameters<AutoCompaction['through']>): void {
-    this.#autoCompaction?.through(...through);
+    this[AUTO_COMPACTION]?.through(...through);
   }
 
   /**
@@ -156,7 +155,8 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, a positive integer
    */
   storeVector(id: I, vector: VectorInput, metadata?: M | string): number {
-    return this.#changed(
+    return changed(
+      this,
       guard(() =>
         native.put(
           this[HANDLE],
@@ -181,7 +181,7 @@ export class MemoryMappedVectorStore<
       const json = metadata === undefined ? undefined : toJson(metadata);
       return native.update(this[HANDLE], id, toFloat32(vector, this.dimension), json, metadata === undefined);
     });
-    return this.#changed(lsn);
+    return changed(this, lsn);
   }
 
   /**
@@ -192,7 +192,10 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   updateMetadata(id: I, metadata: M | string): number {
-    return this.#changed(guard(() => native.update(this[HANDLE], id, undefined, toJson(metadata), false)));
+    return changed(
+      this,
+      guard(() => native.update(this[HANDLE], id, undefined, toJson(metadata), false)),
+    );
   }
 
   /**
@@ -202,7 +205,10 @@ export class MemoryMappedVectorStore<
    * @returns the LSN of the change, 0 where the id is absent
    */
   deleteVector(id: I): number {
-    return this.#changed(guard(() => native.remove(this[HANDLE], id)));
+    return changed(
+      this,
+      guard(() => native.remove(this[HANDLE], id)),
+    );
   }
 
   /**
@@ -221,7 +227,7 @@ export class MemoryMappedVectorStore<
     metadata?: readonly (M | string | undefined)[],
   ): number {
     const count = guard(() => native.putBatch(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
-    return this.#changed(count, count);
+    return changed(this, count, count);
   }
 
   /**
@@ -239,7 +245,7 @@ export class MemoryMappedVectorStore<
     metadata?: readonly (M | string | undefined)[],
   ): Promise<number> {
     const count = await guardAsync(() => native.putBatchAsync(this[HANDLE], ...this.#batch(ids, vectors, metadata)));
-    return this.#changed(count, count);
+    return changed(this, count, count);
   }
 
   #batch(
@@ -259,8 +265,18 @@ export class MemoryMappedVectorStore<
    */
   batchDelete(ids: readonly I[] | BigInt64Array | Float64Array): number {
     const count = guard(() => native.removeBatch(this[HANDLE], toIdColumn(ids)));
-    return this.#changed(count, count);
+    return changed(this, count, count);
   }
+}
+
+// What every change returns: how much was changed, or the LSN, 0 where nothing was.
+function changed(
+  store: { readonly [AUTO_COMPACTION]: AutoCompaction | undefined },
+  result: number,
+  count = result === 0 ? 0 : 1,
+): number {
+  store[AUTO_COMPACTION]?.changed(count);
+  return result;
 }
 
 /**
