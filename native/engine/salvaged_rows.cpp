@@ -36,6 +36,7 @@ bool Payload::vector(const Found& found, std::byte* to) const {
 bool Payload::heap(const Found& found, Bytes& to) const {
   const format::ExtentGeometry& extent = scanned_.extents[found.extent].extent.geometry;
   to.resize(std::uint64_t{found.record.heap_length} * format::kHeapUnit);
+  if (to.empty()) return true;
   const std::uint64_t at =
       extent.heap_offset + std::uint64_t{found.record.heap_offset} * format::kHeapUnit;
   return file_.read(at, to.data(), to.size()).ok() &&
