@@ -1,5 +1,7 @@
 #include "engine/compaction.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/guarded.h"
@@ -141,7 +143,16 @@ Status Compaction::rename(const Replacement::Exchange& exchange) {
                           exchange);
   Status status = replacement.run();
   renamed_ = replacement.renamed();
+  old_ = replacement.take_old();
   return status;
+}
+
+void Compaction::let_go() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (old_ && old_->use_count() > 1 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  old_.reset();
 }
 
 }  // namespace jvdb::engine

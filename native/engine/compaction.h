@@ -42,8 +42,11 @@ class Compaction {
   Status sync();
   // The rest. The new file is durable then, and open for writing.
   Status finish();
-  // As Replacement::run(). The last call.
+  // As Replacement::run().
   Status rename(const Replacement::Exchange& exchange);
+  // Frees the old file here rather than in a search that would be the last to hold it: that takes
+  // the system a while. Gives up after two seconds. Writers need not wait for this.
+  void let_go() noexcept;
 
   const os::FileId& file_id() const noexcept { return id_; }
 
@@ -65,6 +68,7 @@ class Compaction {
   std::unique_ptr<NewFile> made_;
   std::shared_ptr<OpenFile> to_;
   bool renamed_ = false;
+  Replacement::Current old_;
 };
 
 }  // namespace jvdb::engine

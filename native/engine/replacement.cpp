@@ -18,7 +18,7 @@ Status Replacement::run() {
   auto next = std::make_unique<std::shared_ptr<OpenFile>>(sides_.new_file);
   Status status = rename();
   if (renamed_) {
-    exchange_(std::move(next));
+    old_ = exchange_(std::move(next));
   } else if (status.code() == Code::conflict) {
     return rename_released(std::move(next));
   }

@@ -40,6 +40,8 @@ class Replacement {
   // refuses writes. Code::conflict while the old one is in use, where the system minds that.
   Status run();
   bool renamed() const noexcept { return renamed_; }
+  // The old file, where it was not given up.
+  Current take_old() noexcept { return std::move(old_); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -57,6 +59,7 @@ class Replacement {
   const Exchange& exchange_;
   Clock::time_point deadline_;
   bool renamed_ = false;
+  Current old_;
 };
 
 }  // namespace jvdb::engine

@@ -74,6 +74,7 @@ Result<CompactReport> Store::compact(os::FileSystem& files, const Renaming& rena
       report.dead = before->dead;
       Compaction compaction(files, std::move(old), options_, job);
       if (Status status = compact_file(compaction, renaming); !status) return status;
+      compaction.let_go();
     }
     report.compacted = true;
     job.total = job.done.load();  // it was an estimate
