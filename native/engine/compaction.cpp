@@ -123,7 +123,7 @@ Result<std::uint64_t> Compaction::catch_up() {
 }
 
 Status Compaction::sync() {
-  Status status = job_.go_on();
+  const Status status = job_.go_on();
   return status && options_.protocol.sync_before_rename ? file_->sync() : status;
 }
 

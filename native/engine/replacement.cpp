@@ -49,7 +49,7 @@ Status Replacement::rename_released(Current next) {
   before.reset();  // its mappings go, its lock stays
   Status status = rename_patiently(locked);
   if (renamed_) return status;
-  Status back = put_back(std::move(locked), std::move(spare));
+  const Status back = put_back(std::move(locked), std::move(spare));
   return back ? status : back;
 }
 

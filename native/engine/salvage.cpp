@@ -1,7 +1,6 @@
 #include "engine/salvage.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_map>
 #include <utility>
 
@@ -165,8 +164,9 @@ bool Salvage::counts(const Record& record, std::size_t extent) const noexcept {
 }
 
 void Salvage::take(const Record& record, std::size_t extent, std::uint32_t index) {
-  static constexpr Record empty{};
-  if (std::memcmp(&record, &empty, sizeof record) == 0) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(&record);
+  if (std::all_of(bytes, bytes + sizeof record,
+                  [](std::byte byte) { return byte == std::byte{0}; })) {
     ++zeros_;
     return;
   }

@@ -187,7 +187,8 @@ void Verifier::check_record(const Changes::Step& step, const Record& record) {
     heap_ = (std::uint64_t{record.heap_offset} + record.heap_length) * format::kHeapUnit;
   }
   more_ = whole && format::more_follows(record);
-  if (floor_left_ > 0 && --floor_left_ == 0) lsn_ = snapshot_.history_floor().lsn;
+  if (floor_left_ == 1) lsn_ = snapshot_.history_floor().lsn;
+  floor_left_ -= std::min<std::uint64_t>(floor_left_, 1);
 }
 
 const char* Verifier::objection_to(const Changes::Step& step, const Record& record) const {
