@@ -48,6 +48,16 @@ export default tseslint.config(
 );
 
 function nodeGlobals() {
-  const names = ['__dirname', 'console', 'module', 'process', 'require', 'performance', 'Buffer', 'setTimeout', 'setImmediate'];
+  const names = [
+    '__dirname',
+    'console',
+    'module',
+    'process',
+    'require',
+    'performance',
+    'Buffer',
+    'setTimeout',
+    'setImmediate',
+  ];
   return Object.fromEntries(names.map((name) => [name, 'readonly']));
 }
