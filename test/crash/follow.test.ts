@@ -1,7 +1,7 @@
 /**
- * Three readers in processes of their own follow a writer that is killed with SIGKILL again and
- * again. Every value they ever see is the history's, whole operations only, and never behind what the
- * writer acknowledged before. JVDB_KILLS sets how many times, JVDB_SEED the histories.
+ * Three readers in processes of their own follow a writer that compacts and is killed with SIGKILL
+ * again and again. Every value they ever see is the history's, whole operations only, and never
+ * behind what the writer acknowledged before. JVDB_KILLS sets how many times, JVDB_SEED the histories.
  */
 import path from 'node:path';
 import { MemoryMappedVectorStore } from '../../lib/index.js';
@@ -20,6 +20,7 @@ interface Done {
   refreshes: number;
   compared: number;
   changes: number;
+  anew: number;
   advanced: number;
 }
 
@@ -64,7 +65,10 @@ test(
       done.push(...(await follow(seed, Math.min(kills, KILLS_A_FILE))));
     }
     const sum = (key: keyof Done): number => done.reduce((total, one) => total + one[key], 0);
-    console.info(`${sum('advanced')} states seen, ${sum('compared')} values compared, ${sum('changes')} changes told`);
+    console.info(
+      `${sum('advanced')} states seen, ${sum('compared')} values compared, ` +
+        `${sum('changes')} changes told, ${sum('anew')} times anew after a compaction`,
+    );
     for (const one of done) expect(one.advanced).toBeGreaterThan(KILLS > KILLS_A_FILE ? 10 : 1);
   },
   KILLS * 5000 + 60000,
