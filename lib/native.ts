@@ -21,14 +21,9 @@ declare const changeCursor: unique symbol;
 export interface ChangeCursor {
   readonly [changeCursor]: true;
 }
-declare const canceller: unique symbol;
-/** Stops a search. */
-export interface Canceller {
-  readonly [canceller]: true;
-}
 
 declare const job: unique symbol;
-/** Watches long work, and gives it up. */
+/** Watches work on another thread, and gives it up. */
 export interface Job {
   readonly [job]: true;
 }
@@ -168,14 +163,12 @@ export interface Native {
   view(store: Handle, id: Id): ArrayBuffer | undefined;
   readMany(store: Handle, ids: IdColumn, out: Float32Array): number;
   search(store: Handle, ...args: SearchArguments): HitColumns;
-  searchAsync(store: Handle, ...args: [...SearchArguments, canceller: Canceller | undefined]): Promise<HitColumns>;
+  searchAsync(store: Handle, ...args: [...SearchArguments, job: Job | undefined]): Promise<HitColumns>;
   /** Scores, 8 bytes each, and ids, numbers likewise and texts as they are. */
   searchRaw(
     store: Handle,
-    ...args: [...SearchArguments, canceller: Canceller | undefined]
+    ...args: [...SearchArguments, job: Job | undefined]
   ): Promise<[ids: ArrayBuffer | string[], scores: ArrayBuffer]>;
-  canceller(): Canceller;
-  cancel(canceller: Canceller): void;
   cursor(store: Handle): Cursor;
   cursorEnd(cursor: Cursor): void;
   cursorIds(cursor: Cursor): Id[];

@@ -2,7 +2,7 @@ import { onAbort, unlessAborted } from './abort.js';
 import { lengthOf } from './arguments.js';
 import { toJvdbError } from './errors.js';
 import { fromJson } from './metadata.js';
-import { guard, native, type Canceller, type HitColumns } from './native.js';
+import { guard, native, type HitColumns, type Job } from './native.js';
 import { rawSearchOptions, searchOptions, toQueries, toQuery, type CheckedSearchOptions } from './search-arguments.js';
 import { HANDLE } from './store-handle.js';
 import { StoreUpkeep } from './store-upkeep.js';
@@ -25,8 +25,8 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
    */
   async search(query: VectorInput, options: SearchOptions<I> = {}): Promise<SearchHit<M, I>[]> {
     const checked = guard(() => searchOptions(options));
-    const columns = await this.#run(checked, (canceller) =>
-      native.searchAsync(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller),
+    const columns = await this.#run(checked, (job) =>
+      native.searchAsync(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), job),
     );
     return this.#hits(columns, checked, 0, columns[0].length);
   }
@@ -64,8 +64,8 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
       guard(() => native.vectorCount(this[HANDLE])); // throws where the store is closed
       return [];
     }
-    const columns = await this.#run(checked, (canceller) =>
-      native.searchAsync(this[HANDLE], ...checked.withQueries(flat), canceller),
+    const columns = await this.#run(checked, (job) =>
+      native.searchAsync(this[HANDLE], ...checked.withQueries(flat), job),
     );
     let end = 0;
     return columns[5].map((count) => this.#hits(columns, checked, end, (end += count)));
@@ -80,17 +80,14 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
    */
   async searchRaw(query: VectorInput, options: RawSearchOptions<I> = {}): Promise<RawSearchResult<I>> {
     const checked = guard(() => rawSearchOptions(options));
-    const [ids, scores] = await this.#run(checked, (canceller) =>
-      native.searchRaw(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), canceller),
+    const [ids, scores] = await this.#run(checked, (job) =>
+      native.searchRaw(this[HANDLE], ...checked.withQueries(toQuery(query, this.dimension)), job),
     );
     const columns = { ids: Array.isArray(ids) ? ids : new BigInt64Array(ids), scores: new Float64Array(scores) };
     return { ...columns, count: columns.scores.length } as unknown as RawSearchResult<I>;
   }
 
-  async #run<T>(
-    { signal }: CheckedSearchOptions,
-    search: (canceller: Canceller | undefined) => Promise<T>,
-  ): Promise<T> {
+  async #run<T>({ signal }: CheckedSearchOptions, search: (job: Job | undefined) => Promise<T>): Promise<T> {
     try {
       return await (signal === undefined ? search(undefined) : untilAborted(signal, search));
     } catch (thrown) {
@@ -119,14 +116,14 @@ export abstract class StoreSearcher<M extends object, I extends VectorId> extend
 }
 
 // An abort rejects at once, also while the search waits for its turn.
-async function untilAborted<T>(signal: AbortSignal, search: (canceller: Canceller) => Promise<T>): Promise<T> {
+async function untilAborted<T>(signal: AbortSignal, search: (job: Job) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
-  const canceller = native.canceller();
+  const job = native.job();
   const forget = onAbort(signal, () => {
-    native.cancel(canceller);
+    native.cancelJob(job);
   });
   try {
-    return await unlessAborted(signal, search(canceller));
+    return await unlessAborted(signal, search(job));
   } finally {
     forget();
   }

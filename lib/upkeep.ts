@@ -47,7 +47,7 @@ export function checkedTime(value: unknown): number | undefined {
  * @param report - as the addon gives it
  * @returns it
  */
-export function verifyReport({ ...report }: NativeVerifyReport): VerifyReport {
+export function verifyReport(report: NativeVerifyReport): VerifyReport {
   return { ok: report.errorCount === 0, ...report };
 }
 

@@ -194,7 +194,8 @@ export class BackupDirectory {
         skipped.set(bad, thrown);
       }
     }
-    for (const error of skipped.values()) throw error;
+    const [first] = skipped.values();
+    if (first !== undefined) throw first;
     throw new JvdbError(
       'JVDB_NOT_FOUND',
       `no backup of ${name} in ${this.directory} holds the state that was asked for`,

@@ -41,12 +41,14 @@ export function isThere(backup: BackupInfo): boolean {
  * @returns them; none where it isn't there
  */
 export async function filesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return [];
-    return systemAsync(`list ${folder}`, async () => Promise.reject(thrown as Error));
-  }
+  return systemAsync(`list ${folder}`, async () => {
+    try {
+      return await readdir(folder);
+    } catch (thrown) {
+      if (codeOf(thrown) === 'ENOENT') return [];
+      throw thrown;
+    }
+  });
 }
 
 /**

@@ -5,11 +5,10 @@
 
 #include "binding/convert.h"
 #include "binding/entry.h"
+#include "binding/job_handle.h"
 #include "binding/opening.h"
 #include "binding/task.h"
-#include "binding/wrapped.h"
 #include "engine/backup.h"
-#include "engine/job.h"
 #include "engine/salvage.h"
 #include "engine/verify_file.h"
 
@@ -17,12 +16,6 @@ namespace jvdb::binding {
 namespace {
 
 using engine::Job;
-
-// What watches and gives up a piece of work.
-struct JobHandle {
-  static constexpr napi_type_tag kTag{0x6A7664626A6F62, 0x68616E646C650001};
-  std::shared_ptr<Job> job = std::make_shared<Job>();
-};
 
 // An object of numbers and what else there is.
 class Fields {
@@ -70,9 +63,7 @@ class JobTask final : public Task {
     if (!session_) return keep(run_(nullptr, *job_));
     const Session::Work work(*session_);
     if (!work) return Session::closed();
-    Status status = keep(run_(&work, *job_));
-    const bool closed = status.code() == Code::aborted && session_->closing();
-    return closed ? Session::closed() : status;
+    return session_->outcome(keep(run_(&work, *job_)));
   }
   Napi::Value result(Napi::Env env) override { return show_(env, *report_); }
 
@@ -88,10 +79,6 @@ class JobTask final : public Task {
   const Show show_;
   std::optional<Report> report_;
 };
-
-std::shared_ptr<Job> job_of(const Call& call, std::size_t argument) {
-  return unwrap<JobHandle>(call.env(), call[argument]).job;
-}
 
 template <typename Report>
 napi_value start_job(const Call& call, std::shared_ptr<Session> session, std::size_t job,

@@ -1,4 +1,4 @@
-// Searches, here or on a pool thread. Threads: as task.h says; a canceller's flag from any thread.
+// Searches, here or on a pool thread. Threads: as task.h says.
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -6,20 +6,14 @@
 
 #include "binding/convert.h"
 #include "binding/entry.h"
+#include "binding/job_handle.h"
 #include "binding/task.h"
-#include "binding/wrapped.h"
 
 namespace jvdb::binding {
 namespace {
 
 using engine::Hit;
 using Answers = std::vector<std::vector<Hit>>;
-
-// What an AbortSignal raises.
-struct Canceller {
-  static constexpr napi_type_tag kTag{0x6A76646263616E63, 0x656C6C6572000001};
-  std::shared_ptr<std::atomic<bool>> flag = std::make_shared<std::atomic<bool>>(false);
-};
 
 // What a search asks for, with all memory of its own. Built on the JavaScript thread.
 class Question {
@@ -120,21 +114,16 @@ class SearchTask : public Task {
       : session_(call.share()),
         schema_(session_->store().schema()),
         question_(call, schema_),
-        cancelled_(is_undefined(call.env(), call[11])
-                       ? std::make_shared<std::atomic<bool>>(false)
-                       : unwrap<Canceller>(call.env(), call[11]).flag) {
-    session_->watch(*cancelled_);
+        job_(job_of(call, 11)) {
+    session_->watch(job_->cancelled);
   }
-  ~SearchTask() override { session_->unwatch(*cancelled_); }
+  ~SearchTask() override { session_->unwatch(job_->cancelled); }
 
   Status run() override {
     const Session::Work work(*session_);
     if (!work) return Session::closed();
-    auto answers = question_.ask(work.store(), *cancelled_);
-    if (!answers) {
-      const bool closed = answers.status().code() == Code::aborted && session_->closing();
-      return closed ? Session::closed() : answers.status();
-    }
+    auto answers = question_.ask(work.store(), job_->cancelled);
+    if (!answers) return session_->outcome(answers.status());
     answers_ = std::move(*answers);
     return {};
   }
@@ -150,7 +139,7 @@ class SearchTask : public Task {
   std::shared_ptr<Session> session_;
   const format::Schema schema_;
   const Question question_;
-  std::shared_ptr<std::atomic<bool>> cancelled_;
+  const std::shared_ptr<engine::Job> job_;
   Answers answers_;
 };
 
@@ -166,7 +155,7 @@ napi_value search(const Call& call) {
   return to_columns(call.env(), answers, question.options(), schema);
 }
 
-// searchAsync(…, canceller?): a promise of columns
+// searchAsync(…, job?): a promise of columns
 napi_value search_async(const Call& call) {
   return start(call.env(), std::make_unique<SearchTask>(call));
 }
@@ -206,19 +195,9 @@ class RawSearchTask final : public SearchTask {
   }
 };
 
-// searchRaw(…, canceller?): a promise of what RawSearchTask gives
+// searchRaw(…, job?): a promise of what RawSearchTask gives
 napi_value search_raw(const Call& call) {
   return start(call.env(), std::make_unique<RawSearchTask>(call));
-}
-
-// canceller(): an object for cancel() and searchAsync()
-napi_value canceller(const Call& call) {
-  return wrap(call.env(), std::make_unique<Canceller>());
-}
-
-napi_value cancel(const Call& call) {
-  unwrap<Canceller>(call.env(), call[0]).flag->store(true);
-  return nullptr;
 }
 
 }  // namespace
@@ -226,8 +205,7 @@ napi_value cancel(const Call& call) {
 void define_search_functions(Napi::Env env, Napi::Object exports) {
   define(env, exports,
          std::array{Function{"search", entry<search>}, Function{"searchAsync", entry<search_async>},
-                    Function{"searchRaw", entry<search_raw>},
-                    Function{"canceller", entry<canceller>}, Function{"cancel", entry<cancel>}});
+                    Function{"searchRaw", entry<search_raw>}});
 }
 
 }  // namespace jvdb::binding

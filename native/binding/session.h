@@ -75,6 +75,10 @@ class Session {
   // What calls get once the session is closed.
   static Status closed() { return {Code::closed, "the store is closed; open it again to use it"}; }
   bool closing();
+  // What work that can be given up came to: closed() where close() gave it up.
+  Status outcome(Status status) {
+    return status.code() == Code::aborted && closing() ? closed() : std::move(status);
+  }
 
   // Flags that close() raises, for work that can stop early.
   void watch(std::atomic<bool>& cancelled);

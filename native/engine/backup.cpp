@@ -1,7 +1,6 @@
 #include "engine/backup.h"
 
 #include "base/guarded.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/rows.h"
@@ -67,9 +66,7 @@ class Restore {
 Result<OpenSource> Restore::open(const std::string& path, bool increment) const {
   auto file = files_.open(path, os::Access::read_only);
   if (!file) return file.status();
-  OpenOptions options;
-  options.read_only = true;
-  auto opened = OpenFile::open(std::move(*file), options, increment);
+  auto opened = OpenFile::open_to_read(std::move(*file), increment);
   if (!opened) return opened.status();
   OpenSource out{std::move(*opened), nullptr};
   out.snapshot = out.file->snapshot();

@@ -1,7 +1,6 @@
 #include "engine/new_file.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/checked.h"
 #include "base/random.h"
@@ -13,7 +12,6 @@ namespace jvdb::engine {
 
 using format::ExtentCounts;
 using format::ExtentGeometry;
-using format::Operation;
 using format::Record;
 
 namespace {
@@ -24,16 +22,6 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 constexpr std::size_t kChunkRows = 1024;  // slices of one call
 constexpr std::uint64_t kLargestExtent = std::uint64_t{1} << 30;
 constexpr std::uint32_t kFirstSlots = 64;  // of a file that begins empty
-
-// Neighbours in memory become one slice.
-void add_slice(std::vector<os::Slice>& slices, const std::byte* data, std::size_t size) {
-  if (!slices.empty() &&
-      static_cast<const std::byte*>(slices.back().data) + slices.back().size == data) {
-    slices.back().size += size;
-  } else {
-    slices.push_back({data, size});
-  }
-}
 
 }  // namespace
 
@@ -91,14 +79,14 @@ Status NewFile::add_row(const Row& row, bool floor) {
   if (floor) record.flags &= ~format::kMoreFlag;
   if (row.vector != nullptr) {
     record.offset = extent.vectors_offset + std::uint64_t{fill_.slots} * schema.vector_stride();
-    add_slice(chunk_.vectors, row.vector, schema.vector_stride());
-    if (schema.has_codes) add_slice(chunk_.codes, row.code, schema.code_stride());
+    os::add_slice(chunk_.vectors, row.vector, schema.vector_stride());
+    if (schema.has_codes) os::add_slice(chunk_.codes, row.code, schema.code_stride());
     fill_.slots += 1;
     chunk_.bytes += schema.vector_stride() + schema.code_stride();
   }
   if (const std::uint64_t heap = std::uint64_t{record.heap_length} * format::kHeapUnit; heap > 0) {
     record.heap_offset = static_cast<std::uint32_t>(fill_.heap / format::kHeapUnit);
-    add_slice(chunk_.heap, row.heap, heap);
+    os::add_slice(chunk_.heap, row.heap, heap);
     fill_.heap += heap;
     chunk_.bytes += heap;
   }

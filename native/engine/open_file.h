@@ -95,6 +95,13 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // `increment`: it is one of a backup, instead.
   static Result<std::shared_ptr<OpenFile>> open(std::shared_ptr<os::File> file,
                                                 const OpenOptions& options, bool increment = false);
+  // Only to be read, beside whoever writes to it.
+  static Result<std::shared_ptr<OpenFile>> open_to_read(std::shared_ptr<os::File> file,
+                                                        bool increment) {
+    OpenOptions options;
+    options.read_only = true;
+    return open(std::move(file), options, increment);
+  }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 

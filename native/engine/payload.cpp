@@ -245,14 +245,8 @@ Status PayloadWriter::put_vectors(const Chunk& chunk, Plan& plan, const Buffer& 
   slices_.clear();
   for (std::size_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
     if (operation_of(plan.records()[i]) != Operation::put) continue;
-    const float* vector = plan.mutation(i).vector;
-    const std::byte* bytes = reinterpret_cast<const std::byte*>(vector);
-    if (!slices_.empty() &&
-        static_cast<const std::byte*>(slices_.back().data) + slices_.back().size == bytes) {
-      slices_.back().size += schema_.vector_bytes();
-    } else {
-      slices_.push_back({bytes, schema_.vector_bytes()});
-    }
+    const auto* vector = reinterpret_cast<const std::byte*>(plan.mutation(i).vector);
+    os::add_slice(slices_, vector, schema_.vector_bytes());
   }
   return file_.write(offset, slices_);
 }

@@ -39,10 +39,7 @@ class Salvage {
   bool counts(const Record& record, std::size_t extent) const noexcept;
   void unreadable(std::size_t extent, std::uint32_t index, std::uint64_t count);
   void miss(std::size_t extent, std::uint64_t first_lsn, std::uint64_t end_lsn);
-  void end_extent(std::size_t index);
-  void wrong(std::uint64_t offset, std::uint64_t lsn, std::string message);
   void lose(const std::string& id, const Found& found, const char* why);
-  std::uint64_t place_of(const Found& found) const noexcept;
 
   const os::File& file_;
   const format::ScannedFile scanned_;
@@ -60,13 +57,6 @@ class Salvage {
   Bytes heap_;
 };
 
-void Salvage::wrong(std::uint64_t offset, std::uint64_t lsn, std::string message) {
-  ++report_.error_count;
-  if (report_.errors.size() < VerifyReport::kMostErrors) {
-    report_.errors.push_back({offset, lsn, std::move(message)});
-  }
-}
-
 Status Salvage::read() {
   const std::uint32_t expected = scanned_.superblock ? scanned_.superblock->extent_count : 0;
   floor_left_ = scanned_.superblock ? scanned_.superblock->floor_records : 0;
@@ -74,17 +64,18 @@ Status Salvage::read() {
   for (std::size_t i = 0; i < scanned_.extents.size(); ++i) {
     const std::uint32_t found = scanned_.extents[i].seq;
     if (found != ++seq) {
-      wrong(scanned_.extents[i].extent.geometry.offset, 0,
-            text("the extents ", seq, " to ", found - 1, " can't be found"));
+      report_.wrong(scanned_.extents[i].extent.geometry.offset, 0,
+                    text("the extents ", seq, " to ", found - 1, " can't be found"));
     }
     seq = found;
     if (Status status = read_extent(i); !status) return status;
   }
   if (seq < expected) {
-    wrong(scanned_.file_size, 0,
-          text("the extents ", seq + 1, " to ", expected, " can't be found"));
+    report_.wrong(scanned_.file_size, 0,
+                  text("the extents ", seq + 1, " to ", expected, " can't be found"));
   }
-  if (!scanned_.superblock) wrong(format::kSuperblockOffsets[0], 0, "neither superblock is whole");
+  if (!scanned_.superblock)
+    report_.wrong(format::kSuperblockOffsets[0], 0, "neither superblock is whole");
   end_history();
   return {};
 }
@@ -115,14 +106,13 @@ Status Salvage::read_extent(std::size_t index) {
   zeros_ = 0;
   in_floor_ = scanned_.superblock && extent.base_lsn <= scanned_.superblock->history_floor_lsn;
   for (std::uint32_t first = 0; first < count;) {
-    if (Status status = job_.advance(0); !status) return status;
     const std::uint64_t at = extent.geometry.records_offset() + first * sizeof(Record);
     const std::uint64_t there =
         at < scanned_.file_size ? (scanned_.file_size - at) / sizeof(Record) : 0;
     const auto size =
         static_cast<std::uint32_t>(std::min<std::uint64_t>({records.size(), count - first, there}));
     if (size == 0) {
-      wrong(scanned_.file_size, 0, "the file was cut short");
+      report_.wrong(scanned_.file_size, 0, "the file was cut short");
       return {};
     }
     if (!file_.read(at, records.data(), size * sizeof(Record))) {
@@ -131,25 +121,19 @@ Status Salvage::read_extent(std::size_t index) {
       for (std::uint32_t i = 0; i < size; ++i) take(records[i], index, first + i);
     }
     first += size;
-    job_.done += size * sizeof(Record);
+    if (Status status = job_.advance(size * sizeof(Record)); !status) return status;
   }
-  end_extent(index);
-  return {};
-}
-
-// What ends in records that are zero, though others once lay there. Gaps between LSNs tell the
-// rest.
-void Salvage::end_extent(std::size_t index) {
-  const std::uint32_t count = scanned_.extents[index].extent.geometry.counts.records;
+  // Where it ends in records that are zero, though others lay there; in the journal the LSNs tell.
   if (in_floor_ && zeros_ > 0) unreadable(index, count - zeros_, zeros_);
+  return {};
 }
 
 // Of the journal, whose LSNs rise by one.
 void Salvage::miss(std::size_t extent, std::uint64_t first_lsn, std::uint64_t end_lsn) {
   if (first_lsn >= end_lsn) return;
   report_.unreadable += end_lsn - first_lsn;
-  wrong(scanned_.extents[extent].extent.geometry.offset, 0,
-        text("the operations from LSN ", first_lsn, " to ", end_lsn - 1, " can't be read"));
+  report_.wrong(scanned_.extents[extent].extent.geometry.offset, 0,
+                text("the operations from LSN ", first_lsn, " to ", end_lsn - 1, " can't be read"));
 }
 
 // Whether it belongs to the history: not to what was left of an append that failed, or before.
@@ -196,18 +180,14 @@ void Salvage::unreadable(std::size_t extent, std::uint32_t index, std::uint64_t 
   const format::ParsedExtent& in = scanned_.extents[extent].extent;
   if (scanned_.superblock && in.base_lsn + index > scanned_.superblock->durable_lsn) return;
   if (!scanned_.superblock) report_.unreadable += count;  // else the LSNs tell
-  wrong(in.geometry.records_offset() + std::uint64_t{index} * sizeof(Record), 0,
-        count == 1 ? std::string("a record does not match its checksum")
-                   : text(count, " records can't be read"));
+  report_.wrong(in.geometry.records_offset() + std::uint64_t{index} * sizeof(Record), 0,
+                count == 1 ? std::string("a record does not match its checksum")
+                           : text(count, " records can't be read"));
 }
 
 void Salvage::end_group() {
   for (const Found& found : group_) apply(found);
   group_.clear();
-}
-
-std::uint64_t Salvage::place_of(const Found& found) const noexcept {
-  return scanned_.extents[found.extent].extent.geometry.offset;
 }
 
 // The key of the id's place in latest_.
@@ -227,7 +207,8 @@ void Salvage::apply(const Found& found) {
   const auto id = id_of(found);
   if (!id) {
     ++report_.unreadable;
-    wrong(place_of(found), found.record.lsn, "an id does not match its checksum");
+    report_.wrong(scanned_.extents[found.extent].extent.geometry.offset, found.record.lsn,
+                  "an id does not match its checksum");
     return;
   }
   if (format::operation_of(found.record) == Operation::put) {
@@ -240,7 +221,7 @@ void Salvage::apply(const Found& found) {
 void Salvage::lose(const std::string& id, const Found& found, const char* why) {
   ++report_.lost;
   if (report_.lost_ids.size() < SalvageReport::kMostNamed) report_.lost_ids.push_back(id);
-  wrong(found.record.offset, found.record.lsn, text(why, " of id ", id, " can't be read"));
+  report_.wrong(found.record.offset, found.record.lsn, text(why, " of id ", id, " can't be read"));
 }
 
 Result<SalvageReport> Salvage::write(os::FileSystem& files, const std::string& to) {

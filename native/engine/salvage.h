@@ -13,7 +13,7 @@
 
 namespace jvdb::engine {
 
-struct SalvageReport {
+struct SalvageReport : VerifyErrors {
   static constexpr std::size_t kMostNamed = 100;
 
   std::uint64_t live = 0;             // vectors that were copied
@@ -22,10 +22,8 @@ struct SalvageReport {
   // Operations that can't be read at all. What they changed is unknown: an id that they removed or
   // replaced is back as it was before.
   std::uint64_t unreadable = 0;
-  std::uint64_t error_count = 0;
-  std::vector<VerifyError> errors;  // the first VerifyReport::kMostErrors
-  std::uint64_t last_lsn = 0;       // of what was read
-  std::uint64_t bytes = 0;          // of the new file
+  std::uint64_t last_lsn = 0;  // of what was read
+  std::uint64_t bytes = 0;     // of the new file
   std::uint64_t duration_us = 0;
 };
 

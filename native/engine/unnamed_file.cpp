@@ -44,7 +44,7 @@ Result<FinishedFile> UnnamedFile::finish(NewFile& made, bool increment, Job& job
   auto measured = measure_file(*file_, job);
   if (!measured) return measured.status();
   file_.reset();  // the directory takes its descriptor
-  if (status) status = files_.rename_new(temporary_, path_);
+  status = files_.rename_new(temporary_, path_);
   if (!status) return status;
   temporary_.clear();
   status = files_.sync_directory(path_);
@@ -56,9 +56,7 @@ Result<NewFile::Counts> UnnamedFile::verify(bool increment, Job& job) {
   auto file = files_.open(temporary_, os::Access::read_only);
   if (!file) return file.status();
   (*file)->set_path(path_);
-  OpenOptions options;
-  options.read_only = true;
-  auto opened = OpenFile::open(std::move(*file), options, increment);
+  auto opened = OpenFile::open_to_read(std::move(*file), increment);
   if (!opened) return opened.status();
   auto report = (*opened)->verify(true, job);
   if (!report) return report.status();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "engine/changes.h"
 #include "engine/clock.h"
@@ -30,7 +31,6 @@ class Verifier {
   Result<VerifyReport> run();
 
  private:
-  void wrong(std::uint64_t offset, std::uint64_t lsn, std::string message);
   Status check_heads();
   Status check_superblocks();
   Result<bool> superblock_is_whole(std::size_t copy);
@@ -74,13 +74,6 @@ Result<VerifyReport> Verifier::run() {
   return std::move(report_);
 }
 
-void Verifier::wrong(std::uint64_t offset, std::uint64_t lsn, std::string message) {
-  ++report_.error_count;
-  if (report_.errors.size() < VerifyReport::kMostErrors) {
-    report_.errors.push_back({offset, lsn, std::move(message)});
-  }
-}
-
 Status Verifier::check_heads() {
   format::Head first;
   format::Head copy;
@@ -92,9 +85,10 @@ Status Verifier::check_heads() {
            head.header.uuid == origin_.uuid;
   };
   if (!whole(first)) {
-    wrong(0, 0, "the header is damaged; the copy of it is used, and the next writer repairs it");
+    report_.wrong(0, 0,
+                  "the header is damaged; the copy of it is used, and the next writer repairs it");
   }
-  if (!whole(copy)) wrong(format::kHeadCopyOffset, 0, "the copy of the header is damaged");
+  if (!whole(copy)) report_.wrong(format::kHeadCopyOffset, 0, "the copy of the header is damaged");
   return {};
 }
 
@@ -118,9 +112,10 @@ Status Verifier::check_superblocks() {
     auto whole = superblock_is_whole(copy);
     if (!whole) return whole.status();
     if (*whole) continue;
-    wrong(format::kSuperblockOffsets[copy], 0,
-          "a superblock is damaged, or was cut off by a loss of power; the other one is used, and "
-          "the next flush writes over it");
+    report_.wrong(
+        format::kSuperblockOffsets[copy], 0,
+        "a superblock is damaged, or was cut off by a loss of power; the other one is used, and "
+        "the next flush writes over it");
   }
   return {};
 }
@@ -134,7 +129,7 @@ Status Verifier::check_extent(std::size_t index) {
       geometry, origin_.schema, origin_.uuid, static_cast<std::uint32_t>(index + 1),
       extent.base_lsn(), header.epoch);
   if (std::memcmp(&header, &expected, sizeof header) != 0) {
-    wrong(geometry.offset, 0, text("the header of extent ", index + 1, " is damaged"));
+    report_.wrong(geometry.offset, 0, text("the header of extent ", index + 1, " is damaged"));
   }
   return {};
 }
@@ -164,7 +159,7 @@ Status Verifier::check_records() {
     done_ += size;
     if (Status status = job_.advance(size); !status) return status;
   }
-  if (more_) wrong(0, lsn_, "the last operation belongs to a group whose end is missing");
+  if (more_) report_.wrong(0, lsn_, "the last operation belongs to a group whose end is missing");
   return {};
 }
 
@@ -175,7 +170,8 @@ void Verifier::check_record(const Changes::Step& step, const Record& record) {
   const bool whole = objection == nullptr;
   if (whole && deep_) objection = objection_to_payload(step, record);
   if (objection != nullptr) {
-    wrong(offset, whole ? record.lsn : 0, text("the record at byte ", offset, " ", objection));
+    report_.wrong(offset, whole ? record.lsn : 0,
+                  text("the record at byte ", offset, " ", objection));
   }
   ++report_.records;
   // Where it goes on, whatever this record says.
@@ -243,16 +239,23 @@ Status Verifier::check_ids() {
     if (!found || (*found && (*found)->number() == *slot)) continue;
     // It may have been replaced since the snapshot was taken.
     if (!Catalog::lives_at(place, ~std::uint64_t{0})) continue;
-    wrong(0, place.record().lsn, text("the id of the vector in slot ", *slot, " leads elsewhere"));
+    report_.wrong(0, place.record().lsn,
+                  text("the id of the vector in slot ", *slot, " leads elsewhere"));
   }
   const Tail tail = catalog_.tail();
   if (tail.lsn == snapshot_.point().lsn && tail.live != report_.live) {
-    wrong(0, 0, text("there are ", report_.live, " vectors, and ", tail.live, " are counted"));
+    report_.wrong(0, 0,
+                  text("there are ", report_.live, " vectors, and ", tail.live, " are counted"));
   }
   return {};
 }
 
 }  // namespace
+
+void VerifyErrors::wrong(std::uint64_t offset, std::uint64_t lsn, std::string message) {
+  ++error_count;
+  if (errors.size() < kMostErrors) errors.push_back({offset, lsn, std::move(message)});
+}
 
 Result<VerifyReport> verify(const VerifyInput& input, bool deep, Job& job) {
   return Verifier(input, deep, job).run();

@@ -21,15 +21,19 @@ struct VerifyError {
   std::string message;
 };
 
-struct VerifyReport {
+// All are counted, the first of them kept.
+struct VerifyErrors {
   static constexpr std::size_t kMostErrors = 100;
+  std::uint64_t error_count = 0;
+  std::vector<VerifyError> errors;
+  void wrong(std::uint64_t offset, std::uint64_t lsn, std::string message);
+};
 
+struct VerifyReport : VerifyErrors {
   std::uint64_t live = 0;     // vectors of the snapshot
   std::uint64_t records = 0;  // compared
   std::uint64_t bytes = 0;
   std::uint64_t last_lsn = 0;
-  std::uint64_t error_count = 0;
-  std::vector<VerifyError> errors;  // the first of them
   std::uint64_t duration_us = 0;
 };
 

@@ -33,13 +33,10 @@ Result<FileReport> verify_file(os::FileSystem& files, const std::string& path, b
     if (info) job.total = 2 * info->size;
     auto out = measure_file(**file, job);
     if (!out) return out;
-    OpenOptions options;
-    options.read_only = true;
-    auto opened = OpenFile::open(std::move(*file), options, increment);
+    auto opened = OpenFile::open_to_read(std::move(*file), increment);
     if (!opened) {
       if (opened.status().code() != Code::corrupt) return opened.status();
-      out->report.error_count = 1;
-      out->report.errors.push_back({0, 0, std::string(opened.status().message())});
+      out->report.wrong(0, 0, std::string(opened.status().message()));
       return out;
     }
     auto report = (*opened)->verify(true, job);

@@ -1,12 +1,22 @@
 #include "os/file.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/guarded.h"
 #include "base/text.h"
 
 namespace jvdb::os {
+
+void add_slice(std::vector<Slice>& slices, const std::byte* data, std::size_t size) {
+  const bool next_to_last =
+      !slices.empty() &&
+      static_cast<const std::byte*>(slices.back().data) + slices.back().size == data;
+  if (next_to_last) {
+    slices.back().size += size;
+  } else {
+    slices.push_back({data, size});
+  }
+}
 
 Status File::copy(const File& from, std::uint64_t from_offset, std::uint64_t offset,
                   std::uint64_t size) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -34,6 +35,9 @@ struct Slice {
   const void* data = nullptr;
   std::size_t size = 0;
 };
+
+// Behind the others: neighbours in memory become one slice.
+void add_slice(std::vector<Slice>& slices, const std::byte* data, std::size_t size);
 
 enum class Advice { normal, random, sequential };
 

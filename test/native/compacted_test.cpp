@@ -122,14 +122,6 @@ const Test kReads(
       expect_ids(*store, {1, 30, 100, 400, 410});
     });
 
-std::vector<std::uint64_t> lsns_since(const engine::Store& store, std::uint64_t since) {
-  const auto snapshot = store.snapshot();
-  auto changes = take(engine::Changes::since(*snapshot, since));
-  std::vector<std::uint64_t> out;
-  for (engine::Change change; take(changes.next(change));) out.push_back(change.lsn);
-  return out;
-}
-
 const Test kChanges("compacted_test", "changes: all that is left, or what followed the floor", [] {
   Compacted file(50, kExtents);
   Ids ids(format::IdType::int64);

@@ -59,14 +59,6 @@ std::vector<Times> times_of(const Store& store) {
   return out;
 }
 
-std::vector<std::uint64_t> changes_since(const Store& store, std::uint64_t since) {
-  const auto snapshot = store.snapshot();
-  auto changes = take(engine::Changes::since(*snapshot, since));
-  std::vector<std::uint64_t> out;
-  for (engine::Change change; take(changes.next(change));) out.push_back(change.lsn);
-  return out;
-}
-
 const Test kKept("compaction_test", "what lives keeps its content, order, LSNs and times", [] {
   for (const auto type : {format::IdType::int64, format::IdType::string}) {
     for (const bool codes : {true, false}) {
@@ -90,15 +82,15 @@ const Test kKept("compaction_test", "what lives keeps its content, order, LSNs a
         expect_equal(take(now.stats()).dead, 0U);
         expect(contents(now) == expected);
         expect(times_of(now) == times);
-        expect_equal(changes_since(now, 0).size(), 90U);
-        expect(changes_since(now, lsn).empty());
+        expect_equal(lsns_since(now, 0).size(), 90U);
+        expect(lsns_since(now, lsn).empty());
         expect_equal(take(search(now, vector_of(kDimension, 1002), best(1)))[0].score, 1.0);
       };
       check(*store);
       expect_equal(store->durable_lsn(), lsn);
       check(*test::open(*disk.power_cut({}), kPath));
       expect_equal(take(store->append(Group(ids).put(500, vector_of(kDimension, 1)))).lsn, lsn + 1);
-      expect(changes_since(*store, lsn) == std::vector<std::uint64_t>{lsn + 1});
+      expect(lsns_since(*store, lsn) == std::vector<std::uint64_t>{lsn + 1});
       const auto snapshot = store->snapshot();
       expect_code(engine::Changes::since(*snapshot, lsn - 1).status(), Code::not_found);
     }

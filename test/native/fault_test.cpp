@@ -3,6 +3,7 @@
 // cut.
 #include "allocations.h"
 #include "check.h"
+#include "passing_file.h"
 #include "store_fixture.h"
 
 namespace jvdb::test {
@@ -14,49 +15,27 @@ constexpr char kPath[] = "db.jvdb";
 constexpr std::uint32_t kDimension = 16;
 constexpr std::uint32_t kSlots = 4;  // of the first extent
 
-class FaultyFile final : public os::File {
+// Tells of a failure in a text of the engine's own memory, which may fail too.
+class FaultyFile final : public PassingFile {
  public:
-  explicit FaultyFile(std::unique_ptr<os::File> file) noexcept
-      : File(file->path()), file_(std::move(file)) {}
+  using PassingFile::PassingFile;
 
-  Result<os::FileInfo> info() const override { return file_->info(); }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override {
-    return told([&] { return file_->read(offset, to, size); });
+    return told(PassingFile::read(offset, to, size));
   }
   Status write(std::uint64_t offset, std::span<const os::Slice> slices) override {
-    return told([&] { return file_->write(offset, slices); });
+    return told(PassingFile::write(offset, slices));
   }
-  Status resize(std::uint64_t size) override {
-    return told([&] { return file_->resize(size); });
-  }
+  Status resize(std::uint64_t size) override { return told(PassingFile::resize(size)); }
   Status reserve(std::uint64_t offset, std::uint64_t size) override {
-    return told([&] { return file_->reserve(offset, size); });
+    return told(PassingFile::reserve(offset, size));
   }
-  void punch(std::uint64_t offset, std::uint64_t size) noexcept override {
-    const Kernel kernel;
-    file_->punch(offset, size);
-  }
-  Status sync() override {
-    return told([&] { return file_->sync(); });
-  }
-  void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
-                                           os::Sharing sharing) const override {
-    return file_->map(offset, size, sharing);
-  }
-  Result<bool> try_lock() override { return true; }
+  Status sync() override { return told(PassingFile::sync()); }
 
  private:
-  template <typename Call>
-  static Status told(Call&& call) {
-    Status status;
-    {
-      const Kernel kernel;
-      status = call();
-    }
+  static Status told(Status status) {
     return status ? Status() : Status(status.code(), std::string(status.message()) + " (told)");
   }
-  std::unique_ptr<os::File> file_;
 };
 
 std::unique_ptr<Store> open_faulty(SimFileSystem& files) {

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "format/seal.h"
+#include "passing_file.h"
 #include "store_fixture.h"
 
 namespace jvdb::test {
@@ -22,38 +23,17 @@ Result<std::unique_ptr<Store>> open_reader(std::unique_ptr<os::File> file) {
 }
 
 // Calls `between` once, after the first time the file's size is asked for.
-class Interrupted final : public os::File {
+class Interrupted final : public PassingFile {
  public:
   Interrupted(std::unique_ptr<os::File> file, std::function<void()> between)
-      : File(file->path()), file_(std::move(file)), between_(std::move(between)) {}
+      : PassingFile(std::move(file)), between_(std::move(between)) {}
   Result<os::FileInfo> info() const override {
-    auto info = file_->info();
+    auto info = PassingFile::info();
     if (between_) std::exchange(between_, nullptr)();
     return info;
   }
-  Status read(std::uint64_t offset, void* to, std::size_t size) const override {
-    return file_->read(offset, to, size);
-  }
-  Status write(std::uint64_t offset, std::span<const os::Slice> slices) override {
-    return file_->write(offset, slices);
-  }
-  Status resize(std::uint64_t size) override { return file_->resize(size); }
-  Status reserve(std::uint64_t offset, std::uint64_t size) override {
-    return file_->reserve(offset, size);
-  }
-  void punch(std::uint64_t offset, std::uint64_t size) noexcept override {
-    file_->punch(offset, size);
-  }
-  Status sync() override { return file_->sync(); }
-  void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
-  Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
-                                           os::Sharing sharing) const override {
-    return file_->map(offset, size, sharing);
-  }
-  Result<bool> try_lock() override { return file_->try_lock(); }
 
  private:
-  std::unique_ptr<os::File> file_;
   mutable std::function<void()> between_;
 };
 

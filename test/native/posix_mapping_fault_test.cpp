@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/changes.h"
+#include "passing_file.h"
 #include "store_fixture.h"
 #include "temporary_directory.h"
 
@@ -245,36 +246,18 @@ const Test kView("posix_mapping_fault_test", "a view shows zeros, and the store 
 });
 
 // Cuts the file at the moment when its n-th part is mapped.
-class CutWhileOpening final : public os::File {
+class CutWhileOpening final : public PassingFile {
  public:
   CutWhileOpening(std::unique_ptr<os::File> file, int parts)
-      : File(file->path()), file_(std::move(file)), left_(parts) {}
-
-  Result<os::FileInfo> info() const override { return file_->info(); }
-  Status read(std::uint64_t offset, void* to, std::size_t size) const override {
-    return file_->read(offset, to, size);
-  }
-  Status write(std::uint64_t offset, std::span<const os::Slice> slices) override {
-    return file_->write(offset, slices);
-  }
-  Status resize(std::uint64_t size) override { return file_->resize(size); }
-  Status reserve(std::uint64_t offset, std::uint64_t size) override {
-    return file_->reserve(offset, size);
-  }
-  void punch(std::uint64_t, std::uint64_t) noexcept override {}
-  Status sync() override { return file_->sync(); }
-  void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
+      : PassingFile(std::move(file)), left_(parts) {}
   Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                            os::Sharing sharing) const override {
-    auto mapping = file_->map(offset, size, sharing);
+    auto mapping = PassingFile::map(offset, size, sharing);
     if (--left_ == 0) std::filesystem::resize_file(path(), 0);
     return mapping;
   }
-  bool faulted() const noexcept override { return file_->faulted(); }
-  Result<bool> try_lock() override { return file_->try_lock(); }
 
  private:
-  const std::unique_ptr<os::File> file_;
   mutable int left_;
 };
 

@@ -175,6 +175,15 @@ inline engine::OpenRequest request_for(std::uint32_t dimension) {
   return request;
 }
 
+// Of the changes above an LSN.
+inline std::vector<std::uint64_t> lsns_since(const engine::Store& store, std::uint64_t since) {
+  const auto snapshot = store.snapshot();
+  auto changes = take(engine::Changes::since(*snapshot, since));
+  std::vector<std::uint64_t> out;
+  for (engine::Change change; take(changes.next(change));) out.push_back(change.lsn);
+  return out;
+}
+
 // Everything in a store, by id text or number.
 inline std::map<std::string, Stored> contents(
     const engine::Store& store, std::source_location where = std::source_location::current()) {

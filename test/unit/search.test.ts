@@ -135,7 +135,7 @@ describe('search', () => {
     );
     const { signal } = controller;
     const aborted = store.search(query, { signal }).finally(() => order.push('aborted'));
-    const cancel = jest.spyOn(native, 'cancel');
+    const cancel = jest.spyOn(native, 'cancelJob');
     controller.abort(reason);
     await expect(aborted).rejects.toBe(reason);
     expect(cancel).toHaveBeenCalledTimes(1);
