@@ -49,10 +49,12 @@ class SimFile final : public os::File {
   }
 
   Result<os::FileInfo> info() const override {
+    if (Status status = hooks_->look(); !status) return status;
     return os::FileInfo{{1, inode_->number()}, inode_->size(), inode_->reserved()};
   }
   Status read(std::uint64_t offset, void* to, std::size_t size) const override {
     if (hooks_->before_read) hooks_->before_read(offset);
+    if (Status status = hooks_->look(); !status) return status;
     if (offset + size > inode_->size()) return {Code::corrupt, path() + " ends early"};
     std::memcpy(to, inode_->cached() + offset, size);
     return {};
@@ -112,6 +114,7 @@ class SimFile final : public os::File {
   void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
   Result<std::unique_ptr<os::Mapping>> map(std::uint64_t offset, std::size_t size,
                                            os::Sharing sharing) const override {
+    if (Status status = hooks_->look(); !status) return status;
     if (sharing == os::Sharing::copy_on_write) return Status(Code::io, "there is only one memory");
     // On a machine the mapping succeeds, and the process dies as it reads what isn't there.
     if (offset + size > inode_->size()) return Status(Code::io, "mapped past the file's end");
@@ -119,6 +122,7 @@ class SimFile final : public os::File {
   }
   Result<bool> try_lock() override {
     if (hooks_->before_lock) hooks_->before_lock();
+    if (Status status = hooks_->look(); !status) return status;
     if (inode_->locked) return false;
     inode_->locked = true;
     holds_lock_ = true;
@@ -150,6 +154,7 @@ void SimFileSystem::set_name(const std::string& path, std::shared_ptr<SimInode> 
 
 Result<std::unique_ptr<os::File>> SimFileSystem::open(const std::string& path, os::Access,
                                                       os::Links) {
+  if (Status status = hooks_->look(); !status) return status;
   auto inode = find(path);
   if (!inode) return missing(path);
   return std::unique_ptr<os::File>(
@@ -165,6 +170,7 @@ Result<std::unique_ptr<os::File>> SimFileSystem::create(const std::string& path)
 }
 
 Result<os::FileInfo> SimFileSystem::stat(const std::string& path) {
+  if (Status status = hooks_->look(); !status) return status;
   const auto inode = find(path);
   if (!inode) return missing(path);
   return os::FileInfo{{1, inode->number()}, inode->size(), inode->reserved()};

@@ -28,6 +28,9 @@ struct SimHooks {
   std::function<void(std::uint64_t offset)> before_read;
   // Whether this change to the disk fails, and does nothing; a write, a sync, a new size or name.
   std::function<bool()> fail_change;
+  // Whether this call that changes nothing fails: opening, locking, asking of a file, reading,
+  // mapping.
+  std::function<bool()> fail_look;
   // Bytes of a write that reach the cache before it fails; nullopt lets it succeed.
   std::function<std::optional<std::size_t>(std::uint64_t offset, std::size_t size)> cut_write;
   // Whether this sync fails.
@@ -42,6 +45,9 @@ struct SimHooks {
   Status change() const {
     if (before_change) before_change();
     return fail_change && fail_change() ? Status(Code::io, "injected: the disk fails") : Status();
+  }
+  Status look() const {
+    return fail_look && fail_look() ? Status(Code::io, "injected: nothing can be seen") : Status();
   }
 };
 
