@@ -167,7 +167,7 @@ Result<std::optional<ParsedExtent>> read_extent(const os::File& file, const Pars
 Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
   std::uint64_t offset = kFirstExtentOffset;
   std::uint64_t base_lsn = 0;
-  for (std::uint32_t seq = 1; seq != 0; ++seq) {
+  for (std::uint32_t seq = 1;; ++seq) {
     auto extent = read_extent(file, out, seq, offset);
     if (!extent) return extent.status();
     const bool counted = seq <= out.superblock.extent_count;
@@ -183,7 +183,6 @@ Status read_extents(const os::File& file, ParsedFile& out, bool check_epoch) {
     offset = (*extent)->geometry.end();
     base_lsn = (*extent)->base_lsn;
   }
-  return {};
 }
 
 // What the header tells other readers, which may read no more than it.

@@ -128,6 +128,8 @@ constexpr Case<Superblock> kSuperblocks[] = {
        block.history_floor_lsn = 5;
        block.floor_records = 6;
      }},
+    {"a floor dated after all times",
+     [](Superblock& block) { block.history_floor_time_us = format::kMaxTimestampUs + 1; }},
     {"no extent", [](Superblock& block) { block.extent_count = 0; }},
     {"more extents than the file has room for",
      [](Superblock& block) { block.extent_count = ~0U; }},
@@ -177,6 +179,7 @@ void change_unseen(ExtentHeader& header, void (*change)(ExtentHeader&)) {
 constexpr Case<ExtentHeader> kExtents[] = {
     {"magic", [](ExtentHeader& header) { header.magic += 1; }},
     {"seq", [](ExtentHeader& header) { header.seq += 1; }},
+    {"seq 0", [](ExtentHeader& header) { header.seq = 0; }},
     {"base_lsn above all LSNs", [](ExtentHeader& header) { header.base_lsn = kMaxLsn + 1; }},
     {"no records", [](ExtentHeader& header) { header.records = 0; }},
     {"most records", [](ExtentHeader& header) { header.records = ~0U; }},
