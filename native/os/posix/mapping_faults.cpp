@@ -1,5 +1,6 @@
 #include "os/posix/mapping_faults.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #if defined(__linux__)
@@ -69,6 +70,9 @@ struct Chunk {
 // Of the handler: initialized before any code runs, and never freed.
 constinit std::atomic<const Chunk*> chunks{nullptr};
 constinit std::atomic<std::uintptr_t> page{0};  // size
+// A mapping to give up where a process has as many as it may: even replacing one takes another.
+constinit std::atomic<void*> spare{nullptr};
+constexpr int kAttempts = 1000;
 
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free &&
               std::atomic<bool>::is_always_lock_free);
@@ -88,6 +92,13 @@ bool map_zeros(std::uintptr_t begin, std::size_t size, int protection) noexcept 
 #endif
 }
 
+// One that the system joins with no other.
+void take_spare(std::size_t size) noexcept {
+  void* const taken = ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANON, -1, 0);
+  void* none = nullptr;
+  if (taken != MAP_FAILED && !spare.compare_exchange_strong(none, taken)) ::munmap(taken, size);
+}
+
 bool put_zeros(const Range& range, std::uintptr_t address) noexcept {
 #if defined(__APPLE__)
   // The same signal tells a write to a page that may only be read: it would never end.
@@ -97,8 +108,19 @@ bool put_zeros(const Range& range, std::uintptr_t address) noexcept {
 #endif
   // A page here and a page there can be more mappings than a process may have.
   const std::uintptr_t size = page.load(std::memory_order_relaxed);
-  return map_zeros(address / size * size, size, protection) ||
-         map_zeros(range.begin, range.end - range.begin, protection);
+  bool mapped = map_zeros(address / size * size, size, protection);
+  for (int attempt = 0; !mapped && attempt < kAttempts; ++attempt) {
+    mapped = map_zeros(range.begin, range.end - range.begin, protection);
+    if (mapped) break;
+    // Where another thread has the spare, that makes room.
+    if (void* const given = spare.exchange(nullptr)) {
+      ::munmap(given, size);
+    } else {
+      ::sched_yield();
+    }
+  }
+  if (spare.load() == nullptr) take_spare(size);
+  return mapped;
 }
 
 bool replace(const siginfo_t& info) noexcept {
@@ -135,6 +157,7 @@ class Places {
     const std::scoped_lock lock(mutex_);
     if (free_.empty()) add_chunk();
     chain.install();
+    if (spare.load() == nullptr) take_spare(page.load(std::memory_order_relaxed));
     Place* const place = free_.back();
     free_.pop_back();
     return *place;
