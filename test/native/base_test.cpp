@@ -1,6 +1,8 @@
 // CRC32C, SipHash and checked arithmetic against published values and against each other.
 #include <array>
 #include <numeric>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/checked.h"
@@ -95,6 +97,23 @@ const Test kChecked("base_test", "checked arithmetic remembers an overflow", [] 
   expect(!large.aligned(64).valid());
   expect(!((large + Checked(1)) * Checked(0)).valid());
   expect_equal((Checked(65) * Checked(3)).aligned(64).value(), 256U);
+  // However it goes on.
+  for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{100}}) {
+    const Checked whole(number);
+    const Checked over = large + whole;
+    for (const Checked& later : {over + whole, whole + over, over * whole, whole * over}) {
+      expect(!later.valid());
+    }
+    expect((whole + whole).valid() && (whole * whole).valid());
+  }
+});
+
+const Test kNames("base_test", "each code has its own name", [] {
+  std::set<std::string> names;
+  for (int code = 0; code <= static_cast<int>(Code::aborted); ++code) {
+    const std::string name = code_name(static_cast<Code>(code));
+    expect(name.starts_with("JVDB_") && names.insert(name).second, name);
+  }
 });
 
 }  // namespace

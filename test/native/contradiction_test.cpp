@@ -61,6 +61,23 @@ const Test kCounted("contradiction_test", "a counted extent that nothing leads t
   expect_refused(file, Code::corrupt, "isn't in the extent that its superblock counts");
 });
 
+const Test kThree("contradiction_test", "extents are counted, and the history ends in the first",
+                  [] {
+                    SimFileSystem disk;
+                    Ids ids(IdType::int64);
+                    const auto store = create(disk, kPath, schema_of(3), 4);
+                    while (take(store->stats()).extents < 3) {
+                      (void)take(store->append(Group(ids).put(store->last_lsn(), vector_of(3, 1))));
+                    }
+                    expect_ok(store->flush());
+                    HostileFile file(disk.bytes(kPath));
+                    expect_equal(file.was().superblock.extent_count, 3U);
+                    file.change_superblock([](Superblock& block) { block.durable_lsn = 2; });
+                    file.change_record(3, [](Record& record) { record.epoch ^= 1; });
+                    expect_refused(file, Code::corrupt,
+                                   "isn't in the extent that its superblock counts");
+                  });
+
 const Test kInGroup(
     "contradiction_test", "a counted extent that begins in a group without an end", [] {
       HostileFile file(build(schema_of(3), 8).bytes);

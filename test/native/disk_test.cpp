@@ -33,6 +33,28 @@ const Test kShared("disk_test", "handles to one file share its engine, under any
   expect(take(again->stats()).recovery.clean);
 });
 
+const Test kAccess("disk_test", "however it is to be accessed, it holds the same", [] {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/db.jvdb";
+  Registry registry(os::disk());
+  Ids ids(format::IdType::int64);
+  std::map<std::string, Stored> expected;
+  for (const os::Advice access : {os::Advice::normal, os::Advice::random, os::Advice::sequential}) {
+    auto request = request_for(100);
+    request.initial_capacity = 4;
+    request.access = access;
+    auto handle = take(registry.open(path, request));
+    expect(contents(*handle) == expected);
+    const std::uint64_t first = 100 * static_cast<std::uint64_t>(access);
+    for (std::uint64_t id = first; id < first + 100; ++id) {
+      (void)take(handle->append(Group(ids).put(id, vector_of(100, id), "{}")));
+      expected[std::to_string(id)] = {vector_of(100, id), "{}"};
+    }
+    expect(contents(*handle) == expected);
+    expect_ok(handle.close());
+  }
+});
+
 const Test kContradictions("disk_test", "options that contradict the file are refused", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";
