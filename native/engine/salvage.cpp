@@ -107,8 +107,8 @@ Status Salvage::read_extent(std::size_t index) {
   in_floor_ = scanned_.superblock && extent.base_lsn <= scanned_.superblock->history_floor_lsn;
   for (std::uint32_t first = 0; first < count;) {
     const std::uint64_t at = extent.geometry.records_offset() + first * sizeof(Record);
-    const std::uint64_t there =
-        at < scanned_.file_size ? (scanned_.file_size - at) / sizeof(Record) : 0;
+    // No extent is found without the first of its records.
+    const std::uint64_t there = (scanned_.file_size - at) / sizeof(Record);
     const auto size =
         static_cast<std::uint32_t>(std::min<std::uint64_t>({records.size(), count - first, there}));
     if (size == 0) {

@@ -104,7 +104,7 @@ const Test kGroup("verify_open_test", "a group without an end", [] {
 const Test kEntry("verify_open_test", "an id or metadata that contradict their own length", [] {
   for (const IdType type : {IdType::int64, IdType::string}) {
     Victim victim(type);
-    victim.file.change_heap(11, [](std::span<std::byte> entry) { entry[0] ^= std::byte{1}; });
+    victim.file.change_heap(11, [](std::span<std::byte> entry) { entry[4] ^= std::byte{0x40}; });
     expect_told(victim.verify(false), {});
     const VerifyReport report = victim.verify();
     expect_told(report, {"contradict their own length"});
