@@ -40,6 +40,7 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
   Ids ids(format::IdType::int64);
   (void)take(store->append(Group(ids).put(1, vector_of(4, 1))));
 
+  engine::Job job;
   const auto forked = [](const Status& status) { return status.code() == Code::forked; };
   expect(in_child([&] {
     return forked(store->append(Group(ids).put(2, vector_of(4, 2))).status()) &&
@@ -49,6 +50,8 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
            forked(store->read().get(ids(1), 0).status()) &&
            forked(search(*store, vector_of(4, 1)).status()) && forked(store->stats().status()) &&
            forked(store->flush()) && forked(store->commit(1)) &&
+           forked(store.compact(job).status()) &&
+           forked(store->backup(os::disk(), path + ".copy", std::nullopt, job).status()) &&
            forked(registry.refresh(path, store).status()) &&
            forked(registry.open(path, request_for(4)).status()) &&
            forked(registry.open(directory.path() + "/other.jvdb", request_for(4)).status()) &&
