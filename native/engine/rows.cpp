@@ -13,6 +13,11 @@ RowSize size_of(const format::Record& record, bool put) noexcept {
   return {put, std::uint64_t{record.heap_length} * format::kHeapUnit};
 }
 
+// By its place in the journal, whatever the record says by now.
+std::uint64_t lsn_of(const Changes::Step& at) noexcept {
+  return at.extent->base_lsn() + at.record;
+}
+
 // `slot` of a put, else the next put's.
 Status read_row(const Snapshot& snapshot, const Changes::Step& at, Row& out) {
   Extent& extent = *at.extent;
@@ -68,25 +73,22 @@ Result<HistoryRows> HistoryRows::between(const Snapshot& snapshot, std::uint64_t
   }
   auto changes = Changes::since(snapshot, since_lsn);
   if (!changes) return changes.status();
-  return HistoryRows(snapshot, *changes, last_lsn);
+  return HistoryRows(snapshot, *changes, since_lsn, last_lsn);
 }
 
 Result<bool> HistoryRows::next(Row& out) {
   Changes::Step at;
   if (ended_ || !changes_.step(at)) return false;
   if (Status status = read_row(*snapshot_, at, out); !status) return status;
-  ended_ = out.record.lsn >= last_lsn_;
-  if (out.record.lsn > last_lsn_) return false;
+  ended_ = lsn_of(at) >= last_lsn_;
   return true;
 }
 
 std::optional<RowSize> HistoryRows::peek() {
   Changes::Step at;
   if (peek_ended_ || !peeked_.step(at)) return std::nullopt;
-  const format::Record& record = at.extent->record(at.record);
-  peek_ended_ = record.lsn >= last_lsn_;
-  if (record.lsn > last_lsn_) return std::nullopt;
-  return size_of(record, at.put);
+  peek_ended_ = lsn_of(at) >= last_lsn_;
+  return size_of(at.extent->record(at.record), at.put);
 }
 
 void HistoryRows::rewind() {

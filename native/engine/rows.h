@@ -75,15 +75,21 @@ class HistoryRows final : public Rows {
   void rewind() override;
 
  private:
-  HistoryRows(const Snapshot& snapshot, const Changes& changes, std::uint64_t last_lsn) noexcept
-      : snapshot_(&snapshot), changes_(changes), peeked_(changes), last_lsn_(last_lsn) {}
+  HistoryRows(const Snapshot& snapshot, const Changes& changes, std::uint64_t since_lsn,
+              std::uint64_t last_lsn) noexcept
+      : snapshot_(&snapshot),
+        changes_(changes),
+        peeked_(changes),
+        last_lsn_(last_lsn),
+        ended_(since_lsn >= last_lsn),
+        peek_ended_(ended_) {}
 
   const Snapshot* snapshot_;
   Changes changes_;
   Changes peeked_;
   std::uint64_t last_lsn_;
-  bool ended_ = false;
-  bool peek_ended_ = false;
+  bool ended_;
+  bool peek_ended_;
 };
 
 }  // namespace jvdb::engine
