@@ -107,20 +107,24 @@ function compare({ store, model, lsn }: Pair): void {
   }
 }
 
-test.each(['int64', 'string'] as const)('%s ids', async (idType) => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.oneof(...commands), { maxLength: 30 }), async (list) => {
-      const pair = new Pair(idType);
-      try {
-        for (const command of list) await command(pair);
-        compare(pair);
-        pair.store.close();
-        pair.store = MemoryMappedVectorStore.open(pair.store.filePath);
-        compare(pair);
-      } finally {
-        pair.store.close();
-      }
-    }),
-    { numRuns: RUNS / 2 },
-  );
-});
+test.each(['int64', 'string'] as const)(
+  '%s ids',
+  async (idType) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(...commands), { maxLength: 30 }), async (list) => {
+        const pair = new Pair(idType);
+        try {
+          for (const command of list) await command(pair);
+          compare(pair);
+          pair.store.close();
+          pair.store = MemoryMappedVectorStore.open(pair.store.filePath);
+          compare(pair);
+        } finally {
+          pair.store.close();
+        }
+      }),
+      { numRuns: RUNS / 2 },
+    );
+  },
+  RUNS * 20 + 60000,
+);
