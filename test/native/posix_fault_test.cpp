@@ -6,17 +6,11 @@
 #include "store_fixture.h"
 
 #if defined(__linux__)
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <string_view>
 
+#include "libc_faults.h"
 #include "temporary_directory.h"
 #endif
 
@@ -52,101 +46,6 @@ const Test kErrors("posix_fault_test", "an errno becomes its code, and is kept",
 
 #if defined(__linux__)
 
-// What the calls of this thread meet while it lives.
-class Faults {
- public:
-  Faults() { active = this; }
-  ~Faults() { active = nullptr; }
-  Faults(const Faults&) = delete;
-  Faults& operator=(const Faults&) = delete;
-
-  std::vector<int> errors;             // the next calls fail with them
-  std::size_t most = ~std::size_t{0};  // bytes that a call reads or writes
-  std::string only;                    // the one function that is hooked, empty for all
-  std::map<std::string, int> calls;
-  std::size_t most_slices = 0;  // seen in one call
-
-  static thread_local Faults* active;
-};
-thread_local Faults* Faults::active = nullptr;
-
-namespace {
-
-// The C library's function, or the sanitizer's before it.
-template <typename Function>
-Function* next(const char* name) noexcept {
-  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
-}
-
-// `real(most)` does at most that many bytes.
-template <typename Real>
-auto faulty(std::string_view name, Real&& real) -> decltype(real(std::size_t{})) {
-  constexpr std::size_t all = ~std::size_t{0};
-  Faults* const faults = Faults::active;
-  if (faults == nullptr || (!faults->only.empty() && faults->only != name)) return real(all);
-  ++faults->calls[std::string(name)];
-  if (faults->errors.empty()) return real(faults->most);
-  errno = faults->errors.front();
-  faults->errors.erase(faults->errors.begin());
-  return -1;
-}
-
-}  // namespace
-}  // namespace jvdb::test
-
-// Calls in this executable come here first; those of the C library and the sanitizers don't.
-extern "C" {
-ssize_t pread(int file, void* to, std::size_t size, off_t offset) {
-  static const auto real = jvdb::test::next<decltype(pread)>("pread");
-  return jvdb::test::faulty(
-      "pread", [&](std::size_t most) { return real(file, to, std::min(size, most), offset); });
-}
-
-ssize_t pwrite(int file, const void* from, std::size_t size, off_t offset) {
-  static const auto real = jvdb::test::next<decltype(pwrite)>("pwrite");
-  return jvdb::test::faulty(
-      "pwrite", [&](std::size_t most) { return real(file, from, std::min(size, most), offset); });
-}
-
-ssize_t pwritev(int file, const iovec* slices, int count, off_t offset) {
-  static const auto real = jvdb::test::next<decltype(pwritev)>("pwritev");
-  return jvdb::test::faulty("pwritev", [&](std::size_t most) {
-    if (jvdb::test::Faults* const faults = jvdb::test::Faults::active) {
-      faults->most_slices = std::max(faults->most_slices, static_cast<std::size_t>(count));
-    }
-    if (most == ~std::size_t{0}) return real(file, slices, count, offset);
-    std::vector<iovec> cut;
-    for (int i = 0; i < count && most > 0; ++i) {
-      cut.push_back({slices[i].iov_base, std::min(slices[i].iov_len, most)});
-      most -= cut.back().iov_len;
-    }
-    return real(file, cut.data(), static_cast<int>(cut.size()), offset);
-  });
-}
-
-int fallocate(int file, int mode, off_t offset, off_t size) {
-  static const auto real = jvdb::test::next<decltype(fallocate)>("fallocate");
-  return jvdb::test::faulty("fallocate",
-                            [&](std::size_t) { return real(file, mode, offset, size); });
-}
-
-int fdatasync(int file) {
-  static const auto real = jvdb::test::next<decltype(fdatasync)>("fdatasync");
-  return jvdb::test::faulty("fdatasync", [&](std::size_t) { return real(file); });
-}
-
-int ftruncate(int file, off_t size) noexcept {
-  static const auto real = jvdb::test::next<int(int, off_t)>("ftruncate");
-  return jvdb::test::faulty("ftruncate", [&](std::size_t) { return real(file, size); });
-}
-
-int flock(int file, int operation) noexcept {
-  static const auto real = jvdb::test::next<int(int, int)>("flock");
-  return jvdb::test::faulty("flock", [&](std::size_t) { return real(file, operation); });
-}
-}
-
-namespace jvdb::test {
 namespace {
 
 using Bytes = std::vector<std::byte>;
