@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "os/posix/error.h"
+#include "os/posix/interrupted.h"
 #include "os/process.h"
 
 namespace jvdb::os::posix {
@@ -60,14 +61,6 @@ class PosixMapping final : public Mapping {
   const Pages pages_;
   const FaultGuard guard_;  // goes first
 };
-
-// Runs a call again for as long as a signal interrupts it.
-template <typename Call>
-auto uninterrupted(Call call) noexcept {
-  auto result = call();
-  while (result == -1 && errno == EINTR) result = call();
-  return result;
-}
 
 }  // namespace
 

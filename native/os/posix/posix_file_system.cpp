@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "os/file_system.h"
 #include "os/posix/error.h"
+#include "os/posix/interrupted.h"
 #include "os/posix/posix_file.h"
 
 #if defined(__linux__)
@@ -57,7 +58,9 @@ constexpr std::array kUnsupportedTypes = {
 Status check_file_system(int descriptor, const std::string& path) {
 #if defined(__linux__)
   struct ::statfs found{};
-  if (::fstatfs(descriptor, &found) != 0) return error(errno, "examine", path);
+  if (uninterrupted([&] { return ::fstatfs(descriptor, &found); }) != 0) {
+    return error(errno, "examine", path);
+  }
   for (const UnsupportedType& type : kUnsupportedTypes) {
     // f_type is a signed word on some architectures: compare the 32 bits that every magic has.
     if (static_cast<std::uint32_t>(found.f_type) != static_cast<std::uint32_t>(type.magic))
@@ -105,13 +108,18 @@ int rename_exclusive(const char* from, const char* to) noexcept {
 #endif
 }
 
+int open_descriptor(const std::string& path, int flags) noexcept {
+  constexpr mode_t mode = 0600;  // of a new file
+  return uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+}
+
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, Access access, Links links) override {
     // O_NONBLOCK: opening a pipe must fail below, not wait for its other end.
     const int mode = (access == Access::read_write ? O_RDWR : O_RDONLY) |
                      (links == Links::refuse ? O_NOFOLLOW : 0);
-    Descriptor descriptor(::open(path.c_str(), mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    Descriptor descriptor(open_descriptor(path, mode | O_NONBLOCK | O_NOCTTY));
     if (descriptor.get() < 0) {
       if (errno == ELOOP && links == Links::refuse) return is_a_link(path);
       return errno == ENXIO ? not_a_file(path) : error(errno, "open", path);
@@ -124,7 +132,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<File>> create(const std::string& path) override {
-    Descriptor descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    Descriptor descriptor(open_descriptor(path, O_RDWR | O_CREAT | O_EXCL));
     if (descriptor.get() < 0) return error(errno, "create", path);
     auto file = finish(descriptor, path);
     if (!file) ::unlink(path.c_str());
@@ -170,9 +178,11 @@ class PosixFileSystem final : public FileSystem {
 
   Status sync_directory(const std::string& path) override {
     const std::string parent = parent_of(path);
-    const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor directory(open_descriptor(parent, O_RDONLY | O_DIRECTORY));
     if (directory.get() < 0) return error(errno, "open", parent);
-    if (::fsync(directory.get()) != 0) return error(errno, "sync", parent);
+    if (uninterrupted([&] { return ::fsync(directory.get()); }) != 0) {
+      return error(errno, "sync", parent);
+    }
     return {};
   }
 
