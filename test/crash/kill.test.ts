@@ -5,6 +5,7 @@
  */
 import { MemoryMappedVectorStore } from '../../lib/index.js';
 import { Directory } from '../support.js';
+import { expectModel } from './expect-model.js';
 import { applyToModel, operation, type Model } from './operations.cjs';
 import { historyOf, killOnce } from './writer-process.js';
 
@@ -13,17 +14,6 @@ const KILLS_A_FILE = 15;
 const FIRST_SEED = Number(process.env['JVDB_SEED'] ?? Date.now() % 1e6);
 
 const directory = new Directory();
-
-function expectEqual(store: MemoryMappedVectorStore, model: Model): void {
-  expect(store.vectorCount).toBe(model.size);
-  const found = new Map([...store.ids()].map((id) => [id, store.retrieveVector(id)!]));
-  expect(found.size).toBe(model.size);
-  for (const [id, { vector, metadata }] of model) {
-    const record = found.get(id)!;
-    expect(Buffer.from(record.vector.buffer).equals(Buffer.from(vector.buffer))).toBe(true);
-    expect(record.metadata).toEqual(metadata);
-  }
-}
 
 async function killAgainAndAgain(seed: number, kills: number): Promise<void> {
   const history = historyOf(directory.file(), seed);
@@ -38,7 +28,7 @@ async function killAgainAndAgain(seed: number, kills: number): Promise<void> {
     // The operation under way may have happened as well: then, as a whole.
     if (store.lastLsn !== lsn) lsn += applyToModel(model, operation(seed, next++, dimension));
     expect({ seed, kill, lastLsn: store.lastLsn }).toEqual({ seed, kill, lastLsn: lsn });
-    expectEqual(store, model);
+    expectModel(store, model);
   }
 }
 

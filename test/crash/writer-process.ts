@@ -39,28 +39,42 @@ export async function killOnce(
   heard: (operation: number) => void = () => undefined,
 ): Promise<number> {
   const flushEvery = seed % 3 === 0 ? 10 : 0;
-  const child = startNode([
-    path.join(__dirname, 'writer.cjs'),
-    file,
-    ...[seed, dimension, first, flushEvery].map(String),
-  ]);
   let acknowledged = first - 1;
+  // Most kills come in mid-stream, some in the first operations after opening.
+  const until = first + Math.floor(random() ** 2 * 400);
+  const args = [file, ...[seed, dimension, first, flushEvery].map(String)];
+  await runAndKill(['writer.cjs', ...args], random() * 3, (lines) => {
+    heard((acknowledged = Number(lines.at(-1))));
+    return acknowledged >= until;
+  });
+  return acknowledged;
+}
+
+/**
+ * Runs a script of this directory that never ends, and kills it.
+ *
+ * @param script - its name, and its arguments
+ * @param delay - how many milliseconds after it was to be killed it is
+ * @param heard - called with the lines it writes; returns whether it is to be killed
+ */
+export async function runAndKill(
+  [script, ...args]: [string, ...string[]],
+  delay: number,
+  heard: (lines: string[]) => boolean,
+): Promise<void> {
+  const child = startNode([path.join(__dirname, script), ...args]);
   let text = '';
+  let timer: NodeJS.Timeout | undefined;
   child.stderr!.on('data', (chunk: Buffer) => {
     throw new Error(chunk.toString());
   });
-  // Most kills come in mid-stream, some in the first operations after opening.
-  const until = first + Math.floor(random() ** 2 * 400);
-  let delay: NodeJS.Timeout | undefined;
   child.stdout!.on('data', (chunk: Buffer) => {
     text += chunk.toString();
     const lines = text.split('\n');
     text = lines.pop()!;
-    if (lines.length > 0) heard((acknowledged = Number(lines.at(-1))));
-    if (acknowledged >= until) delay ??= setTimeout(() => child.kill('SIGKILL'), random() * 3);
+    if (lines.length > 0 && heard(lines)) timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
   });
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
-  clearTimeout(delay);
+  clearTimeout(timer);
   expect(signal).toBe('SIGKILL');
-  return acknowledged;
 }
