@@ -46,9 +46,10 @@ Result<FinishedFile> UnnamedFile::finish(NewFile& made, bool increment, Job& job
   file_.reset();  // the directory takes its descriptor
   status = files_.rename_new(temporary_, path_);
   if (!status) return status;
-  temporary_.clear();
-  status = files_.sync_directory(path_);
+  temporary_ = std::move(path_);  // a name that may not last would stand in the next one's way
+  status = files_.sync_directory(temporary_);
   if (!status) return status;
+  temporary_.clear();
   return FinishedFile{measured->bytes, measured->crc, counts->live};
 }
 

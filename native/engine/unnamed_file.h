@@ -27,7 +27,7 @@ class UnnamedFile {
   static Result<UnnamedFile> create(os::FileSystem& files, const std::string& path);
   UnnamedFile(UnnamedFile&& other) noexcept;
   UnnamedFile& operator=(const UnnamedFile&) = delete;
-  // Removes the file unless it was named.
+  // Removes the file unless it was named, for good.
   ~UnnamedFile();
 
   os::File& file() noexcept { return *file_; }
@@ -45,7 +45,7 @@ class UnnamedFile {
 
   os::FileSystem& files_;
   std::string path_;
-  std::string temporary_;  // empty once it was named
+  std::string temporary_;  // empty once the file's name is durable
   std::unique_ptr<os::File> file_;
 };
 
