@@ -2,6 +2,8 @@
 // Threads: plain data.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/checked.h"
@@ -29,15 +31,8 @@ struct Schema {
 };
 
 inline const char* name_of(Metric metric) noexcept {
-  switch (metric) {
-    case Metric::cosine:
-      return "cosine";
-    case Metric::dot:
-      return "dot";
-    case Metric::euclidean:
-      return "euclidean";
-  }
-  return "unknown";
+  constexpr std::array names = {"cosine", "dot", "euclidean"};
+  return names[static_cast<std::size_t>(metric)];
 }
 
 inline const char* name_of(IdType type) noexcept {

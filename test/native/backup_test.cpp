@@ -221,6 +221,9 @@ const Test kDamaged("backup_test", "damage is found, and named, before a file ha
   const auto status = backup(original.disk, original.store(), "no").status();
   expect_code(status, Code::corrupt);
   expect(status.message().find("vector") != std::string::npos, std::string(status.message()));
+  original.disk.damage(kPath, vectors + schema.vector_stride(), std::byte{0x99});
+  const auto twice = backup(original.disk, original.store(), "no").status();
+  expect(twice.message().find("(and 1 more)") != std::string::npos, std::string(twice.message()));
   expect_code(original.disk.stat("no").status(), Code::not_found);
   for (const char* name : {"whole", "more"}) {
     const auto bytes = original.disk.bytes(name);

@@ -108,6 +108,19 @@ const Test kChecked("base_test", "checked arithmetic remembers an overflow", [] 
   }
 });
 
+const Test kStatus("base_test", "a status keeps what it was made of", [] {
+  const Status failed(Code::io, "why", 5);
+  Status copy = failed;
+  copy = *&copy;
+  for (const Status& status : {failed, copy, Status()}) {
+    expect_code(status, status ? Code::ok : Code::io);
+    expect_equal(std::string(status.message()), status ? "" : "why");
+    expect_equal(status.os_error(), status ? 0 : 5);
+  }
+  copy = Status();
+  expect_ok(copy);
+});
+
 const Test kNames("base_test", "each code has its own name", [] {
   std::set<std::string> names;
   for (int code = 0; code <= static_cast<int>(Code::aborted); ++code) {

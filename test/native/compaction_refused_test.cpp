@@ -63,8 +63,24 @@ const Test kReadOnly("compaction_refused_test", "a store that was opened for rea
   expect_refused(compact(at.disk, *reader), Code::read_only, "readOnly: true");
   const auto appended = reader->append(Group(at.ids).remove(1));
   expect_code(appended.status(), Code::read_only);
+  for (const Status& nothing : {reader->flush(), reader->commit(1), reader->close()}) {
+    expect_ok(nothing);
+  }
   at.expect_whole();
 });
+
+const Test kHandle("compaction_refused_test", "a handle for reading, beside one that may write",
+                   [] {
+                     SimFileSystem disk;
+                     engine::Registry registry(disk);
+                     const auto writer = take(registry.open(kPath, request_for(kDimension)));
+                     engine::OpenRequest request = request_for(kDimension);
+                     request.read_only = true;
+                     const auto reader = take(registry.open(kPath, request));
+                     engine::Job job;
+                     expect_code(reader.compact(job).status(), Code::read_only);
+                     expect_ok(writer.compact(job).status());
+                   });
 
 const Test kTwice("compaction_refused_test", "while another is under way", [] {
   Filled at;

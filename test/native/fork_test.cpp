@@ -53,7 +53,8 @@ const Test kChild("fork_test", "a child is refused, and does the parent no harm"
            forked(store.compact(job).status()) &&
            forked(store->backup(os::disk(), path + ".copy", std::nullopt, job).status()) &&
            forked(registry.refresh(path, store).status()) &&
-           forked(registry.open(path, request_for(4)).status()) &&
+           forked(registry.open(path, request_for(4)).status()) && forked(registry.remove(path)) &&
+           registry.flush_all().ok() &&
            forked(registry.open(directory.path() + "/other.jvdb", request_for(4)).status()) &&
            forked(store.close());
   }));

@@ -54,6 +54,7 @@ const Test kNames("memory_test", "names lead to files until they are removed", [
   expect_code(files.stat("a").status(), Code::not_found);
   expect_code(files.remove("a"), Code::not_found);
   expect_code(files.rename_new("a", "b"), Code::not_found);
+  expect_code(files.replace("a", "b"), Code::not_found);
 
   const auto a = take(files.create("a"));
   expect_equal(a->path(), "a");

@@ -173,6 +173,25 @@ const Test kPaths("posix_disk_test", "pipes, devices, circles of links and long 
   expect_code(registry.open(name, request_for(4)).status(), Code::invalid_argument);
 });
 
+const Test kHere("posix_disk_test", "a name without a directory lies in the current one", [] {
+  const TemporaryDirectory directory;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory.path());
+  {
+    Registry registry(os::disk());
+    auto handle = take(registry.open("db.jvdb", request_for(4)));
+    Ids ids(format::IdType::int64);
+    (void)take(
+        handle->append(Group(ids).put(1, vector_of(4, 1)).remove(2).put(1, vector_of(4, 2))));
+    (void)take(handle->append(Group(ids).put(1, vector_of(4, 3))));
+    engine::Job job;
+    expect(take(handle.compact(job)).compacted);
+    expect_equal(handle->live(), 1U);
+  }
+  std::filesystem::current_path(before);
+  expect(std::filesystem::exists(directory.path() + "/db.jvdb"));
+});
+
 const Test kPrivate("posix_disk_test", "a new file is its owner's only, and takes little disk", [] {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/db.jvdb";

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "libc_faults.h"
 #include "temporary_directory.h"
@@ -23,8 +24,8 @@ struct Meaning {
 };
 
 constexpr Meaning kMeanings[] = {
-    {EIO, Code::io},         {ENOSPC, Code::no_space}, {EDQUOT, Code::no_space},
-    {EFBIG, Code::no_space}, {EBADF, Code::io},        {EACCES, Code::io},
+    {EIO, Code::io},   {ENOSPC, Code::no_space}, {EDQUOT, Code::no_space}, {EFBIG, Code::no_space},
+    {EBADF, Code::io}, {EACCES, Code::io},       {EPERM, Code::io},        {EROFS, Code::io},
 };
 
 const Test kErrors("posix_fault_test", "an errno becomes its code, and is kept", [] {
@@ -239,6 +240,37 @@ const Test kZerosFail("posix_fault_test", "a disk that fills up under the zeros 
   faults.errors = {EOPNOTSUPP, ENOSPC};
   expect_code(disk.file->reserve(0, 100000), Code::no_space);
   expect_equal(faults.calls["pwrite"], 1);
+});
+
+const Test kRename("posix_fault_test", "where renaming can't be exclusive, a link is", [] {
+  const TemporaryDirectory directory;
+  const std::string from = directory.path() + "/from";
+  const std::string to = directory.path() + "/to";
+  const auto there = [](const std::string& path) { return os::disk().stat(path).ok(); };
+  for (const int reason : {EINVAL, ENOSYS, ENOTSUP}) {
+    std::string fails;
+    const auto rename = [&] {
+      Faults faults;
+      faults.choose = [&, once = true](std::string_view function) mutable {
+        if (function == "renameat2") return reason;
+        return function == fails && std::exchange(once, false) ? EIO : 0;
+      };
+      return os::disk().rename_new(from, to);
+    };
+    expect_ok(os::disk().create(from).status());
+    for (const char* function : {"link", "unlink"}) {
+      fails = function;
+      expect_code(rename(), Code::io);
+      expect(there(from) && !there(to));
+    }
+    fails.clear();
+    expect_ok(rename());
+    expect(there(to) && !there(from));
+    expect_ok(os::disk().create(from).status());
+    expect_code(rename(), Code::exists);
+    expect(there(to) && there(from));
+    for (const std::string& path : {from, to}) expect_ok(os::disk().remove(path));
+  }
 });
 
 // The whole engine above such a disk.

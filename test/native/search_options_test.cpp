@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -182,6 +183,17 @@ const Test kBatch("search_options_test", "many queries at once answer as one by 
 });
 
 // Each group moves all vectors at once: whatever a search finds is of one round.
+const Test kNotFinite("search_options_test", "of many queries, the one that can't be is named", [] {
+  const Filled filled(Metric::cosine);
+  std::vector<float> queries(3 * kDimension, 1.0F);
+  queries[2 * kDimension + 5] = std::numeric_limits<float>::infinity();
+  const std::atomic<bool> go_on{false};
+  const Status status = filled.store->search(queries, {}, go_on).status();
+  expect_code(status, Code::invalid_vector);
+  expect(status.message().find("component 5 of query 2 ") != std::string_view::npos,
+         std::string(status.message()));
+});
+
 const Test kSnapshot("search_options_test", "a search under load sees one snapshot", [] {
   for (const bool codes : {true, false}) {
     SimFileSystem disk;

@@ -210,6 +210,11 @@ const Test kLimits("store_test", "ids and metadata have limits", [] {
   expect_ok(append(*numbers, {0, {}}));
   expect_ok(append(*numbers, {(std::uint64_t{1} << 63) - 1, {}}));
   expect_code(append(*numbers, {std::uint64_t{1} << 63, {}}), Code::invalid_id);
+  Ids ids(IdType::int64);
+  const auto batch =
+      numbers->append(Group(ids).put(1, vector).put(std::uint64_t{1} << 63, vector)).status();
+  expect_code(batch, Code::invalid_id);
+  expect(batch.message().find("(item 1 of 2)") != std::string_view::npos);
   expect_code(append(*texts, {0, ""}), Code::invalid_id);
   expect_ok(append(*texts, {0, std::string(1024, 'x')}));
   expect_code(append(*texts, {0, std::string(1025, 'x')}), Code::invalid_id);

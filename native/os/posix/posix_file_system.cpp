@@ -153,7 +153,11 @@ class PosixFileSystem final : public FileSystem {
     if (rename_exclusive(from.c_str(), to.c_str()) == 0) return {};
     if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {
       // A file system without exclusive rename: a second name, then one less.
-      if (::link(from.c_str(), to.c_str()) == 0) return remove(from);
+      if (::link(from.c_str(), to.c_str()) == 0) {
+        Status status = remove(from);
+        if (!status) ::unlink(to.c_str());  // what failed has changed nothing
+        return status;
+      }
     }
     return error(errno, "create", to);
   }
