@@ -97,13 +97,16 @@ Result<BackupReport> Store::backup(os::FileSystem& files, const std::string& pat
 }
 
 Status Store::compact_file(Compaction& compaction, const Renaming& renaming) {
-  constexpr int rounds = 8;  // a writer may be faster than the disk
+  constexpr int rounds = 8;
   constexpr std::uint64_t few = 256;
+  std::uint64_t before = ~std::uint64_t{0};
   Status status = compaction.begin(path());
   for (int round = 0; status && round < rounds; ++round) {
     auto caught = compaction.catch_up();
     status = caught ? compaction.sync() : caught.status();
-    if (caught && *caught <= few) break;
+    // Of a writer who is faster than the disk there would be more each time: it has to wait.
+    if (!caught || *caught <= few || *caught >= before) break;
+    before = *caught;
   }
   if (!status) return status;
   {

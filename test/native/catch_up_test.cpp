@@ -81,19 +81,36 @@ const Test kTaken("catch_up_test", "what is written meanwhile is taken over, rem
   expect(lsns_since(*at.store, 20) == std::vector<std::uint64_t>{21, 22, 23, 24});
 });
 
-const Test kFaster("catch_up_test", "a writer faster than the disk is made to wait in the end", [] {
-  constexpr int rounds = 8;
-  constexpr std::uint64_t many = 300;
+// Syncs of a compaction beside a writer who writes so many vectors at first, and in each sync
+// again.
+int syncs_beside(std::uint64_t first, const std::vector<std::uint64_t>& then) {
   Busy at;
-  at.disk.hooks().before_change = [&] { at.come(many); };
-  int syncs = 0;
+  std::uint64_t next = Busy::kBegins + first;
+  std::uint64_t groups = 1;
+  at.disk.hooks().before_change = [&] { at.come(first); };
+  std::size_t syncs = 0;
   at.disk.hooks().during_sync = [&] {
-    if (++syncs <= rounds) at.write(Busy::kBegins + static_cast<std::uint64_t>(syncs) * many, many);
+    const std::size_t now = syncs++;
+    if (now >= then.size()) return;
+    at.write(next, then[now]);
+    next += then[now];
+    ++groups;
   };
   expect(take(compact(at.disk, *at.store)).compacted);
-  expect(syncs > rounds);
-  expect_equal(at.last_lsn, 20 + (rounds + 1) * (many + 1));
+  expect_equal(at.last_lsn, 20 + (next - Busy::kBegins) + groups);
   at.expect_whole();
+  return static_cast<int>(syncs);
+}
+
+const Test kSlower("catch_up_test", "a slower writer is caught up with before it waits", [] {
+  expect_equal(syncs_beside(100, {}), 2);
+  expect_equal(syncs_beside(2000, {1000, 500, 100}), 5);
+});
+
+const Test kFaster("catch_up_test", "one as fast as the disk waits, or there would be no end", [] {
+  expect_equal(syncs_beside(300, {300, 300}), 3);
+  expect_equal(syncs_beside(300, {900, 2700}), 3);
+  expect_equal(syncs_beside(1000, {990, 980, 970, 960, 950, 940, 930, 920}), 9);
 });
 
 const Test kFailures("catch_up_test", "whatever fails, the database has it", [] {
