@@ -119,11 +119,13 @@ const Test kLinks("compaction_refused_test", "a file with another name", [] {
   Ids ids(format::IdType::int64);
   expect_ok(engine::create_file(os::disk(), path, schema_of(kDimension), 16));
   std::filesystem::create_hard_link(path, other);
-  const auto store = open(os::disk(), path);
+  auto store = open(os::disk(), path);
   put_twice(*store, ids);
   expect_refused(compact(os::disk(), *store), Code::conflict, "has 2 names");
   expect_code(os::disk().stat(path + ".compacting").status(), Code::not_found);
+  store.reset();  // Wine removes a name once nobody holds a lock of the file
   expect_ok(os::disk().remove(other));
+  store = open(os::disk(), path);
   expect(take(compact(os::disk(), *store)).compacted);
   expect_equal(store->live(), 10U);
 });
