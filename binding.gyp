@@ -5,7 +5,10 @@
     'conditions': [
       ['OS=="win"', {'jvdb_system': 'win32'}, {'jvdb_system': 'posix'}],
     ],
-    'jvdb_flags': ['-std=c++20', '-ffp-contract=off', '-fvisibility=hidden', '-fexceptions', '-O3'],
+    'jvdb_flags': [
+      '-std=c++20', '-ffp-contract=off', '-fvisibility=hidden', '-fexceptions', '-O3',
+      '-fstack-protector-strong', '-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2',
+    ],
   },
   'target_defaults': {
     'include_dirs': ['native'],
@@ -43,7 +46,12 @@
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
       'conditions': [
-        ['OS=="linux"', {'ldflags': ['-Wl,-z,nodelete']}],
+        ['OS=="linux"', {
+          'ldflags': [
+            '-Wl,-z,nodelete', '-Wl,-z,relro,-z,now',
+            '-Wl,--version-script,<(module_root_dir)/native/binding/exports.map',
+          ],
+        }],
       ],
     },
   ],

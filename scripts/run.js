@@ -18,11 +18,11 @@ function run(program, args, env = {}) {
 }
 
 /** Runs a command of an installed package; it is named as the package unless it is given. */
-function runPackage(name, args, command = name) {
+function runPackage(name, args, command = name, env = {}) {
   const file = require.resolve(`${name}/package.json`, { paths: [root] });
   const { bin } = require(file);
   const script = path.join(path.dirname(file), typeof bin === 'string' ? bin : bin[command]);
-  run(process.execPath, [script, ...args]);
+  run(process.execPath, [script, ...args], env);
 }
 
 /** Whether CMake can be had. */

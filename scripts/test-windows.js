@@ -28,14 +28,11 @@ function findProgram(...names) {
 
 function build() {
   findProgram('x86_64-w64-mingw32-g++-posix');
-  const library = at('cmake', 'node.lib');
   run('cmake', [
     ...['-S', root, '-B', at('cmake'), '-DCMAKE_BUILD_TYPE=Release', '-DJVDB_TESTS=ON'],
     `-DCMAKE_TOOLCHAIN_FILE=${path.join(root, 'scripts/toolchains/mingw-w64.cmake')}`,
     `-DCMAKE_JS_INC=${headers.include_dir}`,
-    `-DCMAKE_JS_LIB=${library}`,
     `-DCMAKE_JS_NODELIB_DEF=${headers.def_paths.node_api_def}`,
-    `-DCMAKE_JS_NODELIB_TARGET=${library}`,
   ]);
   run('cmake', ['--build', at('cmake'), '--parallel', '2']);
 }

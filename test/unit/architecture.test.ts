@@ -43,7 +43,7 @@ describe('native', () => {
   test('every source is in sources.json, and every name there is a file', () => {
     const lists = JSON.parse(text('native/sources.json')) as Record<string, string[]>;
     const all = (...names: string[]): string[] => names.flatMap((name) => lists[name]!);
-    const named = all('core', 'posix', 'win32', 'binding').map((file) => `native/${file}`);
+    const named = all('core', 'posix', 'win32', 'binding', 'mingw_binding').map((file) => `native/${file}`);
     expect(named.sort()).toEqual(sources.filter((file) => file.endsWith('.cpp')).sort());
     const tests = files.filter((file) => file.startsWith('test/native/') && file.endsWith('.cpp'));
     const namedTests = all('tests', 'posix_tests', 'win32_tests').map((file) => `test/native/${file}`);
