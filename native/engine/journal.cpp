@@ -1,11 +1,11 @@
 #include "engine/journal.h"
 
 #include "base/guarded.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/write_again.h"
 #include "format/seal.h"
+#include "os/random.h"
 
 namespace jvdb::engine {
 
@@ -152,7 +152,7 @@ Status Journal::begin_epoch_locked() {
   format::Superblock next = block_;
   next.clean = 0;
   if (!first || protocol_.epoch_at_open) {
-    next.epoch = random_nonzero_u32();
+    next.epoch = os::random_nonzero_u32();
     next.epoch_start_lsn = tail.lsn + 1;
   }
   if (Status status = write_superblock(next, tail); !status) return status;

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/checked.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "format/seal.h"
+#include "os/random.h"
 
 namespace jvdb::engine {
 
@@ -26,7 +26,7 @@ constexpr std::uint32_t kFirstSlots = 64;  // of a file that begins empty
 }  // namespace
 
 NewFile::NewFile(os::File& file, const Origin& origin, Job& job)
-    : file_(file), origin_(origin), job_(job), epoch_(random_nonzero_u32()) {}
+    : file_(file), origin_(origin), job_(job), epoch_(os::random_nonzero_u32()) {}
 
 Status NewFile::add_floor(Rows& rows, std::uint64_t floor_lsn, std::uint64_t floor_time_us) {
   Status status = add(rows, true);

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "base/guarded.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/open_file.h"
 #include "engine/verify_file.h"
+#include "os/random.h"
 
 namespace jvdb::engine {
 
@@ -15,7 +15,7 @@ Result<UnnamedFile> UnnamedFile::create(os::FileSystem& files, const std::string
     return Status(Code::exists,
                   text(path, " exists already, and nothing is written over; give another path"));
   }
-  std::string temporary = text(path, ".tmp-", random_u64());
+  std::string temporary = text(path, ".tmp-", os::random_u64());
   auto file = files.create(temporary);
   if (!file) return file.status();
   return UnnamedFile(files, path, std::move(temporary), std::move(*file));

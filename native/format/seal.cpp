@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/crc32c.h"
-#include "base/random.h"
+#include "os/random.h"
 
 namespace jvdb::format {
 
@@ -32,7 +32,7 @@ std::uint32_t crc_of(const Record& record) noexcept {
 Uuid random_uuid() {
   Uuid uuid;
   for (std::size_t half = 0; half < 2; ++half) {
-    const std::uint64_t bits = random_u64();
+    const std::uint64_t bits = os::random_u64();
     std::memcpy(uuid.data() + 8 * half, &bits, sizeof bits);
   }
   // RFC 9562: version 4, variant 1.

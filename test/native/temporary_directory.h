@@ -4,14 +4,15 @@
 #include <filesystem>
 #include <string>
 
-#include "base/random.h"
+#include "os/random.h"
 
 namespace jvdb::test {
 
 class TemporaryDirectory {
  public:
   TemporaryDirectory()
-      : path_(std::filesystem::temp_directory_path() / ("jvdb-" + std::to_string(random_u64()))) {
+      : path_(std::filesystem::temp_directory_path() /
+              ("jvdb-" + std::to_string(os::random_u64()))) {
     std::filesystem::create_directory(path_);
   }
   ~TemporaryDirectory() {
