@@ -2,9 +2,8 @@
  * The only importer of the addon: its functions with their types. They check what they are given
  * and throw errors with a code; `guard` makes these JvdbErrors.
  */
-import path from 'node:path';
-import load from 'node-gyp-build';
-import { describe, JvdbError, toJvdbError } from './errors.js';
+import { toJvdbError } from './errors.js';
+import { loadAddon } from './load-addon.js';
 import type { DistanceMetric, IdType, StoreStats } from './types.js';
 import type { BackupReport, CompactReport, RestoreReport, SalvageReport, VerifyReport } from './upkeep-types.js';
 
@@ -213,24 +212,8 @@ export type IdColumn = readonly Id[] | Float64Array | BigInt64Array;
 /** One text for each id, undefined for none. */
 export type MetadataColumn = readonly (string | undefined)[] | undefined;
 
-function loadAddon(): Native {
-  try {
-    return load(path.join(__dirname, '..')) as Native;
-  } catch (cause) {
-    const here = `${process.platform}-${process.arch} and Node ${process.version}`;
-    const why = describe(cause);
-    const missing = why.startsWith('No native build was found');
-    throw new JvdbError(
-      'JVDB_NO_BINARY',
-      `${missing ? `no binary of jvdb for ${here}` : `the binary of jvdb cannot be loaded on ${here}: ${why}`}; ` +
-        'in a clone of the repository run: npm run build:native',
-      { cause },
-    );
-  }
-}
-
 /** The addon. */
-export const native: Native = loadAddon();
+export const native = loadAddon() as Native;
 
 /**
  * Runs a call of the addon.

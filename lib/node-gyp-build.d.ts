@@ -1,5 +1,7 @@
 declare module 'node-gyp-build' {
-  /** Loads the addon of the package in a directory: built here, or prebuilt. */
-  const load: (directory: string) => unknown;
-  export default load;
+  const finder: {
+    /** The binary for this platform in a directory: built there, or prebuilt. Throws where there is none. */
+    path: (directory: string) => string;
+  };
+  export default finder;
 }

@@ -71,8 +71,12 @@ export interface Ended {
 }
 
 /** Starts a script with Node, in the repository. */
-export function startNode(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] });
+export function startNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Waits for a child's end. */

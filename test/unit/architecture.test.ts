@@ -72,7 +72,9 @@ test('each rule of the protocol that can be switched off is switched off in a te
 describe('lib', () => {
   test('only native.ts loads the addon', () => {
     const loaders = files.filter((file) => file.startsWith('lib/') && /node-gyp-build'|\.node'/.test(text(file)));
-    expect(loaders.sort()).toEqual(['lib/native.ts', 'lib/node-gyp-build.d.ts']);
+    expect(loaders.sort()).toEqual(['lib/load-addon.ts', 'lib/node-gyp-build.d.ts']);
+    const users = files.filter((file) => file.startsWith('lib/') && text(file).includes("from './load-addon.js'"));
+    expect(users).toEqual(['lib/native.ts']);
   });
 
   test('a store knows nothing of databases by name, nor of what is built on them', () => {
