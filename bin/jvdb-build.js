@@ -132,7 +132,7 @@ if (args.length > 0) fail(2, `${args[0]} is no option of jvdb-build\n\n${USAGE}`
 
 const began = Date.now();
 const [cmakeJs, addonApi] = requirements();
-console.log(`Building jvdb ${manifest.version} for ${process.platform}-${process.arch}; this takes a minute or two`);
+console.log(`Building jvdb ${manifest.version} for ${process.platform}-${process.arch}; this takes some minutes`);
 const release = path.join(root, 'build', 'Release');
 const file = path.join(release, 'jvdb.node');
 const work = path.join(root, 'build', 'work');

@@ -1,0 +1,228 @@
+'use strict';
+// Packs the package and tries the tarball as its users will: installed by npm, yarn 1 and pnpm with no
+// compiler within reach, from CommonJS, modules and TypeScript, in Node, Bun and Deno, and bundled by
+// esbuild and webpack. With --source it is built from its sources too, in a pnpm project.
+// Usage: node scripts/test-package.js [--source]
+const { spawnSync } = require('node:child_process');
+const {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { checkContents } = require('./package-contents.js');
+const { root, run, runPackage } = require('./run.js');
+const { binaryOf, hereTarget } = require('./targets.js');
+
+const apps = path.join(root, 'test', 'package');
+const tool = (file) => path.join(apps, 'node_modules', file);
+const scratch = mkdtempSync(path.join(tmpdir(), 'jvdb package ')); // a path with spaces
+const at = (...parts) => path.join(scratch, ...parts);
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs a program and returns what it said; throws where its status isn't the expected one. */
+function say(program, args, { cwd = scratch, env = {}, status = 0 } = {}) {
+  const all = { ...process.env, ...env };
+  for (const name of ['NODE_PATH', 'JVDB_PREBUILD', 'LIBC', 'npm_config_nodedir']) delete all[name];
+  const ended = spawnSync(program, args, { cwd, env: all, encoding: 'utf8', timeout: 600_000 });
+  if (ended.error) throw ended.error;
+  const said = ended.stdout + ended.stderr;
+  if (ended.status === status) return said;
+  const lines = said.split('\n').map((line) => line.slice(0, 300));
+  const what = `${path.basename(program)} ${args.join(' ')}: status ${ended.status}, not ${status}`;
+  throw new Error([what, ...lines.slice(-25)].join('\n'));
+}
+
+const node = (args, options) => say(process.execPath, args, options);
+
+function expect(said, pattern) {
+  if (!pattern.test(said)) throw new Error(`${said.slice(0, 2000)}\ndoes not match ${pattern}`);
+}
+
+/** Runs a program of test/package that ends with steps.cjs. */
+function smoke(program, args, cwd) {
+  expect(say(program, args, { cwd }), /^smoke ok, \w+$/m);
+}
+
+const failed = [];
+function step(name, what) {
+  const began = Date.now();
+  let said;
+  try {
+    said = what() ?? 'ok';
+  } catch (error) {
+    failed.push(name);
+    said = `FAILED\n${error.message}`;
+  }
+  console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${name}: ${said}`);
+}
+
+/** A PATH on which npm runs, and no compiler, make, CMake or Python. */
+function barePath() {
+  const folder = at('bare');
+  mkdirSync(folder);
+  const found = (name) => say('/bin/sh', ['-c', `command -v ${name}`]).trim();
+  symlinkSync(process.execPath, path.join(folder, 'node'));
+  for (const name of ['npm', 'sh']) symlinkSync(found(name), path.join(folder, name));
+  for (const name of ['cc', 'c++', 'g++', 'clang++', 'make', 'cmake', 'python3']) {
+    say('/bin/sh', ['-c', `! command -v ${name}`], { env: { PATH: folder } });
+  }
+  return folder;
+}
+
+/** An empty project, with the programs that try the package. */
+function project(name) {
+  const folder = at(name);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'package.json'), '{ "name": "app", "version": "1.0.0", "private": true }');
+  for (const file of ['steps.cjs', 'smoke.cjs', 'smoke.mjs', 'webpack.config.cjs']) {
+    cpSync(path.join(apps, file), path.join(folder, file));
+  }
+  return folder;
+}
+
+let tarball;
+
+function pack() {
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', scratch];
+  const { stdout } = spawnSync('npm', args, { cwd: root, encoding: 'utf8' });
+  const [{ filename, files, size, unpackedSize }] = JSON.parse(stdout);
+  tarball = at(filename);
+  say('tar', ['-xzf', tarball, '-C', scratch]);
+  const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+  const contents = checkContents(
+    at('package'),
+    files.map((file) => file.path),
+  );
+  return `${contents}; ${mebibytes(size)} packed, ${mebibytes(unpackedSize)} unpacked`;
+}
+
+const pnpm = (args, options) => node([tool('pnpm/bin/pnpm.cjs'), ...args, '--store-dir', at('pnpm store')], options);
+const INSTALLERS = {
+  npm: (options) => say('npm', ['install', '--no-fund', '--no-audit', '--prefer-offline', tarball], options),
+  'yarn 1': (options) => {
+    const cache = ['--cache-folder', at('yarn cache'), '--non-interactive'];
+    return node([tool('yarn/bin/yarn.js'), 'add', ...cache, `file:${tarball}`], options);
+  },
+  pnpm: (options) => pnpm(['add', tarball], options),
+};
+
+/** The public types as each way to resolve modules finds them. */
+function typeCheck(resolution, module, ...more) {
+  const cwd = at('npm');
+  cpSync(path.join(root, 'test', 'types', 'api.ts'), path.join(cwd, 'api.ts'));
+  const types = ['--typeRoots', path.join(root, 'node_modules', '@types'), '--types', 'node'];
+  const how = ['--moduleResolution', resolution, '--module', module, '--target', 'es2022', ...more];
+  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--lib', 'es2023,esnext.disposable'];
+  node([path.join(root, 'node_modules/typescript/bin/tsc'), ...types, ...how, ...strict, 'api.ts'], { cwd });
+}
+
+/** A bundle with jvdb in it, far from any node_modules: it says what it lacks, and runs once it has it. */
+function tryBundle(folder, file) {
+  const away = at('away', folder);
+  cpSync(at('npm', folder), away, { recursive: true });
+  node(['-e', "require.resolve('jvdb')"], { cwd: away, status: 1 });
+  const said = node([file], { cwd: away, status: 1 });
+  expect(said, /this program was bundled: copy node_modules\/jvdb\/prebuilds to .*\/prebuilds, or/);
+  cpSync(at('npm', 'node_modules', 'jvdb', 'prebuilds'), path.join(away, 'prebuilds'), { recursive: true });
+  smoke(process.execPath, [file], away);
+}
+
+/** The banner of docs/installing.md: what a module lacks that code of CommonJS takes for granted. */
+const BANNER =
+  "import { createRequire } from 'node:module'; import { dirname } from 'node:path'; " +
+  "import { fileURLToPath } from 'node:url'; const require = createRequire(import.meta.url); " +
+  'const __dirname = dirname(fileURLToPath(import.meta.url));';
+
+function esbuild(entry, outfile, ...more) {
+  const options = [entry, '--bundle', '--platform=node', `--outfile=${outfile}`, '--log-level=warning', ...more];
+  const said = node([tool('esbuild/bin/esbuild'), ...options], { cwd: at('npm') });
+  if (said !== '') throw new Error(said);
+}
+
+function webpack() {
+  const code = `require(${JSON.stringify(tool('webpack'))})(require('./webpack.config.cjs'), (error, stats) => {
+    console.log(error ?? stats.toString('errors-warnings'));
+    process.exitCode = error || stats.hasErrors() || stats.hasWarnings() ? 1 : 0;
+  });`;
+  node(['-e', code], { cwd: at('npm') });
+}
+
+/** jvdb-build in a project of pnpm's, where the package sees nothing that it doesn't depend on. */
+function buildFromSource() {
+  const cwd = at('pnpm');
+  const { devDependencies } = require('../package.json');
+  const wanted = ['cmake-js', 'node-addon-api'].map((name) => `${name}@${devDependencies[name]}`);
+  pnpm(['add', '--save-dev', '--ignore-scripts', ...wanted], { cwd });
+  const said = pnpm(['exec', 'jvdb-build'], { cwd });
+  const [line] = /^.*build\/Release\/jvdb\.node: built in \d+ s; it loads, SIMD level \w+$/m.exec(said) ?? [said];
+  expect(line, /: built in/);
+  rmSync(path.join(cwd, 'node_modules', 'jvdb', 'prebuilds'), { recursive: true });
+  smoke(process.execPath, ['smoke.cjs'], cwd);
+  return line.replace(scratch, '…');
+}
+
+const began = Date.now();
+runPackage('typescript', ['-p', 'tsconfig.build.json'], 'tsc');
+if (!existsSync(path.join(root, binaryOf(hereTarget())))) run(process.execPath, ['scripts/prebuild.js']);
+const installed = existsSync(tool('.package-lock.json'));
+if (!installed)
+  run('npm', ['ci', '--prefix', apps, '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error']);
+
+step('npm pack', pack);
+const PATH = barePath();
+for (const [name, install] of Object.entries(INSTALLERS)) {
+  const cwd = project(name);
+  step(`install by ${name}, no compiler`, () => void install({ cwd, env: { PATH } }));
+  step(`${name}: require`, () => smoke(process.execPath, ['smoke.cjs'], cwd));
+  step(`${name}: import`, () => smoke(process.execPath, ['smoke.mjs'], cwd));
+}
+step('types, node16 and later', () => typeCheck('nodenext', 'nodenext'));
+step('types, bundler', () => typeCheck('bundler', 'esnext'));
+step('types, node10', () => typeCheck('node10', 'commonjs', '--ignoreDeprecations', '6.0', '--esModuleInterop'));
+for (const [name, file, ...args] of [
+  ['Bun', '@oven/bun-linux-x64/bin/bun'],
+  ['Deno', '@deno/linux-x64-glibc/deno', 'run', '--allow-all'],
+]) {
+  if (!existsSync(tool(file))) {
+    console.log(`          ${name}: not tried, its package has no program for this system`);
+    continue;
+  }
+  chmodSync(tool(file), 0o755);
+  step(`${name}: require`, () => smoke(tool(file), [...args, 'smoke.cjs'], at('npm')));
+  step(`${name}: import`, () => smoke(tool(file), [...args, 'smoke.mjs'], at('npm')));
+}
+step('esbuild, external', () => {
+  esbuild('smoke.mjs', 'esbuild-external/app.cjs', '--external:jvdb');
+  smoke(process.execPath, ['esbuild-external/app.cjs'], at('npm'));
+});
+step('esbuild, bundled', () => {
+  esbuild('smoke.mjs', 'esbuild-bundled/app.cjs');
+  tryBundle('esbuild-bundled', 'app.cjs');
+});
+step('esbuild, bundled, minified', () => {
+  esbuild('smoke.cjs', 'esbuild-minified/app.cjs', '--minify');
+  tryBundle('esbuild-minified', 'app.cjs');
+});
+step('esbuild, bundled as a module', () => {
+  esbuild('smoke.mjs', 'esbuild-module/app.mjs', '--format=esm', `--banner:js=${BANNER}`);
+  tryBundle('esbuild-module', 'app.mjs');
+});
+step('webpack', webpack);
+step('webpack, external', () => smoke(process.execPath, ['webpack-external/app.cjs'], at('npm')));
+step('webpack, bundled', () => tryBundle('webpack-bundled', 'app.cjs'));
+step('webpack, bundled as a module', () => tryBundle('webpack-module', 'app.mjs'));
+step('jvdb-build says what is missing', () => {
+  const said = node(['node_modules/jvdb/bin/jvdb-build.js'], { cwd: at('npm'), env: { PATH }, status: 2 });
+  expect(said, /npm install --save-dev "cmake-js@\S+" "node-addon-api@\S+"\n.*CMake 3.19.*C\+\+20 compiler.*make/);
+  expect(say('npx', ['jvdb-build', '--help'], { cwd: at('npm') }), /^Usage: npx jvdb-build$/m);
+});
+if (process.argv.includes('--source')) step('jvdb-build', buildFromSource);
+console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  in all; ${failed.length} failed`);
+if (failed.length > 0) process.exitCode = 1;

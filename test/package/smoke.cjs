@@ -1,0 +1,2 @@
+// The package as CommonJS.
+require('./steps.cjs')(require('jvdb'));

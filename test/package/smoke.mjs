@@ -1,0 +1,5 @@
+// The package as an ES module.
+import * as jvdb from 'jvdb';
+import steps from './steps.cjs';
+
+steps(jvdb);
