@@ -46,13 +46,18 @@ function chosenIn(folder: string): string[] {
 // The C library that runs, which takes a while to learn; undefined where there is no telling.
 function cLibrary(): { name: Libc; version: string } | undefined {
   if (process.platform !== 'linux') return undefined;
+  const report = process.report as (typeof process.report & { excludeNetwork: boolean }) | undefined;
+  if (report === undefined) return undefined;
+  const { excludeNetwork } = report;
   try {
-    Object.assign(process.report, { excludeNetwork: true }); // else it looks up the names of hosts
-    const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+    report.excludeNetwork = true; // else it looks up the names of hosts
+    const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
     const version = header.glibcVersionRuntime;
     return version === undefined ? { name: 'musl', version: '' } : { name: 'glibc', version };
   } catch {
-    return undefined;
+    return undefined; // a runtime that has none
+  } finally {
+    report.excludeNetwork = excludeNetwork;
   }
 }
 
@@ -94,7 +99,7 @@ export function loadAddon(): unknown {
 
   const inPackage = isInPackage();
   const named = process.env['JVDB_PREBUILD'];
-  const home = named !== undefined && named !== '' ? named : inPackage ? above : undefined;
+  const home = named !== undefined && named !== '' ? path.resolve(named) : inPackage ? above : undefined;
   const folders = home === undefined ? [__dirname, above] : [home];
   const guess = existsSync('/etc/alpine-release') ? 'musl' : 'glibc';
   const files = home === undefined ? prebuilt(folders, guess) : chosenIn(home);

@@ -52,7 +52,8 @@ const reporting = (glibc: string | undefined): string =>
   `process.report.getReport = () => {
     if (!process.report.excludeNetwork) throw new Error('slow');
     return { header: ${JSON.stringify({ glibcVersionRuntime: glibc })} };
-  }`;
+  };
+  process.on('exit', () => process.report.excludeNetwork && console.log('left so'));`;
 
 describe('without a binary', () => {
   test('the message names platform, C library, versions, where it looked, and the command', async () => {
@@ -85,6 +86,9 @@ describe('without a binary', () => {
     lay(elsewhere, readFileSync(BINARY));
     expect(await load(folder, '', { JVDB_PREBUILD: elsewhere })).toMatch(loads);
     expect(await load(folder)).toContain('JVDB_NO_BINARY');
+    const relative = path.relative(ROOT, elsewhere);
+    expect(await load(folder, '', { JVDB_PREBUILD: relative })).toMatch(loads);
+    expect(await load(folder, reporting('2.36'), { JVDB_PREBUILD: relative, LIBC: 'musl' })).toMatch(loads);
   });
 });
 
