@@ -108,8 +108,9 @@ function build(work, cmakeJs, addonApi) {
   options.push(`--CDJVDB_NODE_ADDON_API=${addonApi.replaceAll('\\', '/')}`);
   const { status, error } = spawnSync(process.execPath, [script, ...options], { stdio: 'inherit' });
   if (error) throw error;
-  const file = path.join(work, 'Release', 'jvdb.node');
-  if (status === 0 && existsSync(file)) return file;
+  const places = ['Release', '.'].map((folder) => path.join(work, folder, 'jvdb.node')); // by generator
+  const file = places.find((place) => existsSync(place));
+  if (status === 0 && file !== undefined) return file;
   return fail(1, `jvdb was not built: see above. The sources are in ${root}, the build is in ${work}`);
 }
 

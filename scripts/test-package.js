@@ -1,5 +1,5 @@
 'use strict';
-// Packs the package and tries the tarball as its users will: installed by npm, yarn 1 and pnpm with no
+// Packs the package and tries the tarball as its users will: installed by npm, yarn and pnpm with no
 // compiler within reach, from CommonJS, modules and TypeScript, in Node, Bun and Deno, and bundled by
 // esbuild and webpack. With --source it is built from its sources too, in a pnpm project.
 // Usage: node scripts/test-package.js [--source]
@@ -30,7 +30,7 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 function say(program, args, { cwd = scratch, env = {}, status = 0 } = {}) {
   const all = { ...process.env, ...env };
   for (const name of ['NODE_PATH', 'JVDB_PREBUILD', 'LIBC', 'npm_config_nodedir']) delete all[name];
-  const ended = spawnSync(program, args, { cwd, env: all, encoding: 'utf8', timeout: 600_000 });
+  const ended = spawnSync(program, args, { cwd, env: all, encoding: 'utf8', timeout: 1_200_000 });
   if (ended.error) throw ended.error;
   const said = ended.stdout + ended.stderr;
   if (ended.status === status) return said;
@@ -103,24 +103,25 @@ function pack() {
   return `${contents}; ${mebibytes(size)} packed, ${mebibytes(unpackedSize)} unpacked`;
 }
 
-const pnpm = (args, options) => node([tool('pnpm/bin/pnpm.cjs'), ...args, '--store-dir', at('pnpm store')], options);
+const pnpm = (args, options) => node([tool('pnpm/bin/pnpm.cjs'), ...args], options);
+const pnpmAdd = (args, options) => pnpm(['add', '--store-dir', at('pnpm store'), ...args], options);
 const INSTALLERS = {
   npm: (options) => say('npm', ['install', '--no-fund', '--no-audit', '--prefer-offline', tarball], options),
   'yarn 1': (options) => {
     const cache = ['--cache-folder', at('yarn cache'), '--non-interactive'];
     return node([tool('yarn/bin/yarn.js'), 'add', ...cache, `file:${tarball}`], options);
   },
-  pnpm: (options) => pnpm(['add', tarball], options),
+  pnpm: (options) => pnpmAdd([tarball], options),
 };
 
 /** The public types as each way to resolve modules finds them. */
 function typeCheck(resolution, module, ...more) {
   const cwd = at('npm');
-  cpSync(path.join(root, 'test', 'types', 'api.ts'), path.join(cwd, 'api.ts'));
+  for (const file of ['api.ts', 'api.mts']) cpSync(path.join(root, 'test', 'types', 'api.ts'), path.join(cwd, file));
   const types = ['--typeRoots', path.join(root, 'node_modules', '@types'), '--types', 'node'];
   const how = ['--moduleResolution', resolution, '--module', module, '--target', 'es2022', ...more];
   const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--lib', 'es2023,esnext.disposable'];
-  node([path.join(root, 'node_modules/typescript/bin/tsc'), ...types, ...how, ...strict, 'api.ts'], { cwd });
+  node([path.join(root, 'node_modules/typescript/bin/tsc'), ...types, ...how, ...strict, 'api.ts', 'api.mts'], { cwd });
 }
 
 /** A bundle with jvdb in it, far from any node_modules: it says what it lacks, and runs once it has it. */
@@ -159,7 +160,9 @@ function buildFromSource() {
   const cwd = at('pnpm');
   const { devDependencies } = require('../package.json');
   const wanted = ['cmake-js', 'node-addon-api'].map((name) => `${name}@${devDependencies[name]}`);
-  pnpm(['add', '--save-dev', '--ignore-scripts', ...wanted], { cwd });
+  pnpmAdd(['--save-dev', '--ignore-scripts', ...wanted], { cwd });
+  // A compiler that compiles nothing.
+  expect(pnpm(['exec', 'jvdb-build'], { cwd, env: { CXX: 'echo' }, status: 1 }), /^jvdb was not built: see above/m);
   const said = pnpm(['exec', 'jvdb-build'], { cwd });
   const [line] = /^.*build\/Release\/jvdb\.node: built in \d+ s; it loads, SIMD level \w+$/m.exec(said) ?? [said];
   expect(line, /: built in/);
@@ -183,6 +186,21 @@ for (const [name, install] of Object.entries(INSTALLERS)) {
   step(`${name}: require`, () => smoke(process.execPath, ['smoke.cjs'], cwd));
   step(`${name}: import`, () => smoke(process.execPath, ['smoke.mjs'], cwd));
 }
+step("install by yarn 4, Plug'n'Play", () => {
+  const cwd = project('yarn 4');
+  writeFileSync(path.join(cwd, 'yarn.lock'), ''); // a project of its own
+  const [registry] = /^https?:\S+$/m.exec(say('npm', ['config', 'get', 'registry']));
+  const yarn = {
+    YARN_NPM_REGISTRY_SERVER: registry,
+    YARN_ENABLE_TELEMETRY: '0',
+    YARN_GLOBAL_FOLDER: at('yarn 4 cache'),
+  };
+  const env = { PATH, YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', ...yarn };
+  node([tool('@yarnpkg/cli-dist/bin/yarn.js'), 'add', `jvdb@file:${tarball}`], { cwd, env });
+  for (const file of ['smoke.cjs', 'smoke.mjs']) {
+    expect(node([tool('@yarnpkg/cli-dist/bin/yarn.js'), 'node', file], { cwd, env }), /^smoke ok, \w+$/m);
+  }
+});
 step('types, node16 and later', () => typeCheck('nodenext', 'nodenext'));
 step('types, bundler', () => typeCheck('bundler', 'esnext'));
 step('types, node10', () => typeCheck('node10', 'commonjs', '--ignoreDeprecations', '6.0', '--esModuleInterop'));
