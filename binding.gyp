@@ -66,6 +66,7 @@
           'cflags_cc': ['-O1'],  # built for one run
           'conditions': [
             ['OS!="win"', {'libraries': ['-lpthread', '-ldl']}],
+            ['OS=="linux"', {'sources': ['<!@(node scripts/sources.js glibc_tests)']}],
           ],
         },
       ],

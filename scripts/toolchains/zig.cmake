@@ -9,8 +9,8 @@ elseif(target MATCHES "-macos")
 else()
   message(FATAL_ERROR "ZIG_TARGET is '${target}', which is neither for Linux nor for macOS")
 endif()
-# zig's default is -g; and its C++ library is none of ours to warn about.
-set(options -target ${target} -g0 -Wno-nullability-completeness)
+# zig adds -g where nothing is said.
+set(options -target ${target} -g0)
 if(target MATCHES "^x86_64-")
   # zig leaves it out for its processor of 2003, and clang then forbids it to the kernels too.
   list(APPEND options -mevex512)

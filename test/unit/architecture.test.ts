@@ -46,7 +46,7 @@ describe('native', () => {
     const named = all('core', 'posix', 'win32', 'binding', 'mingw_binding').map((file) => `native/${file}`);
     expect(named.sort()).toEqual(sources.filter((file) => file.endsWith('.cpp')).sort());
     const tests = files.filter((file) => file.startsWith('test/native/') && file.endsWith('.cpp'));
-    const namedTests = all('tests', 'posix_tests', 'win32_tests').map((file) => `test/native/${file}`);
+    const namedTests = all('tests', 'posix_tests', 'glibc_tests', 'win32_tests').map((file) => `test/native/${file}`);
     expect(namedTests.sort()).toEqual(tests.sort());
   });
 
