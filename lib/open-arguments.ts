@@ -36,7 +36,7 @@ const STORE_OPTIONS = [
  * @returns an absolute one
  */
 export function absolute(filePath: string): string {
-  if (process.platform === 'win32') return path.resolve(filePath);
+  if (process.platform === 'win32') return path.resolve(filePath) + (/[^:][\\/]$/.test(filePath) ? '\\' : '');
   return path.isAbsolute(filePath) ? filePath : `${currentDirectory()}/${filePath}`;
 }
 

@@ -32,9 +32,10 @@ Meaning meaning(unsigned long number) noexcept {
     case ERROR_TOO_MANY_OPEN_FILES:
       return {Code::too_many_open_files, "; close some stores"};
     case ERROR_FILE_NOT_FOUND:
+      return {Code::not_found, ""};
     case ERROR_PATH_NOT_FOUND:
     case ERROR_INVALID_DRIVE:
-      return {Code::not_found, ""};
+      return {Code::not_found, "; check that its directory exists"};
     case ERROR_FILE_EXISTS:
     case ERROR_ALREADY_EXISTS:
       return {Code::exists, ""};

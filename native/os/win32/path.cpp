@@ -68,6 +68,8 @@ Result<std::wstring> system_path(const std::string& path) {
     out = on_share ? std::wstring(kVerbatim) + L"UNC\\" + full->substr(kShare.size())
                    : std::wstring(kVerbatim) + *full;
   }
+  // The system would find the file all the same.
+  if (out.ends_with(L'\\')) return refused(path, "it ends in a slash; give the path of a file");
   if (names_device(out)) return refused(path, "it names a device, not a file");
   const std::size_t after_drive = kVerbatim.size() + 2;
   if (out.find(L':', after_drive) != out.npos) {

@@ -43,7 +43,9 @@ Status check_regular(HANDLE file, const std::string& path) {
   const auto refused = [&](std::string_view what) -> Status {
     return {Code::invalid_argument, text("cannot open ", path, ": it is ", what)};
   };
-  if (::GetFileType(file) != FILE_TYPE_DISK) return refused("a pipe or device, not a file");
+  if (::GetFileType(file) != FILE_TYPE_DISK) {
+    return refused("a pipe, socket or device; give the path of a file");
+  }
   FILE_STANDARD_INFO found{};
   if (::GetFileInformationByHandleEx(file, FileStandardInfo, &found, sizeof found) == 0) {
     return error(::GetLastError(), "examine", path);
