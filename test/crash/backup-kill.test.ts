@@ -174,7 +174,7 @@ test(
     };
     await Promise.all([take(), take()]);
     console.info(JSON.stringify(done));
-    expect(done.restored).toBeGreaterThan(KILLS);
+    if (KILLS > KILLS_A_FILE) expect(done.restored).toBeGreaterThan(KILLS);
   },
   KILLS * 5000 + 60000,
 );

@@ -1,6 +1,6 @@
 /** Processes that SIGKILL themselves at a chosen point. Every acknowledged change survives, flushed or not. */
 import { MemoryMappedVectorStore } from '../../lib/index.js';
-import { Directory, runScript, vectorOf } from '../support.js';
+import { Directory, endedBy, runScript, vectorOf } from '../support.js';
 
 const directory = new Directory();
 
@@ -11,7 +11,7 @@ const PRELUDE = `const vectorOf = ${vectorOf.toString()};
 
 async function runAndDie(script: string, ...args: string[]): Promise<void> {
   const end = await runScript(`${PRELUDE}\n${script}`, ...args);
-  expect(end).toEqual({ status: null, signal: 'SIGKILL', stdout: '', stderr: '' });
+  expect(end).toEqual({ ...endedBy('SIGKILL'), stdout: '', stderr: '' });
 }
 
 function expectVectors(

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PersistentDatabasePersistence } from '../../lib/index.js';
-import { Directory, runScript, vectorOf } from '../support.js';
+import { Directory, endedBy, runScript, vectorOf } from '../support.js';
 
 const directory = new Directory();
 const DATABASES = 80;
@@ -82,7 +82,7 @@ test('kill -9 among evictions and flushes: all that was acknowledged is there', 
      })();`,
     place,
   );
-  expect(end).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+  expect(end).toMatchObject({ ...endedBy('SIGKILL'), stderr: '' });
   const acknowledged = end.stdout.split('\n').length - 1;
   expect(acknowledged).toBe(600);
   using databases = new PersistentDatabasePersistence(place);

@@ -1,4 +1,5 @@
 import { linkSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MemoryMappedVectorStore } from '../../lib/index.js';
 import { Directory, ROOT, runScript, vectorOf } from '../support.js';
@@ -81,7 +82,7 @@ describe('workers share one engine', () => {
     const file = directory.file();
     using store = new MemoryMappedVectorStore(file, 4);
     store.storeVector(1, [1, 0, 0, 0]);
-    let other = file.replace(directory.path, `${directory.path}/./../${directory.path.split('/').at(-1)}`);
+    let other = file.replace(directory.path, `${directory.path}/./../${path.basename(directory.path)}`);
     if (link !== undefined) link(file, (other = directory.file()));
     const answer = await ask(
       `const store = new MemoryMappedVectorStore(workerData, 4);

@@ -86,13 +86,16 @@ describe('opening refuses', () => {
         open(path.join(directory.path, 'no', 'such.jvdb'));
       },
       'JVDB_NOT_FOUND',
-      /no\/such/,
+      /no[\\/]such/,
     );
     expectError(() => MemoryMappedVectorStore.open(directory.file()), 'JVDB_NOT_FOUND');
     expectError(() => {
       open(directory.file(), 3, { readOnly: true });
     }, 'JVDB_NOT_FOUND');
     await expectRejection(MemoryMappedVectorStore.openAsync(directory.file()), 'JVDB_NOT_FOUND');
+  });
+
+  test('links that lead to no file, and files in place of a directory', () => {
     const link = directory.file();
     symlinkSync(link, link);
     expectError(() => {

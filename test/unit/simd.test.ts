@@ -274,7 +274,7 @@ describe('the level', () => {
         try { call(); } catch (error) { console.log(error.name, error.code, error.message); }
       }
       console.log(simd.supported.length > 0);
-      try { new MemoryMappedVectorStore('${file}', 2); } catch (error) { console.log(error.code); }`;
+      try { new MemoryMappedVectorStore(${JSON.stringify(file)}, 2); } catch (error) { console.log(error.code); }`;
     const line = /JvdbError JVDB_INVALID_ARGUMENT JVDB_SIMD=avx9 is not a level of this build; use one of scalar.*\n/;
     expect(inProcess(script, 'avx9')).toMatch(new RegExp(`^(${line.source}){3}true\nJVDB_INVALID_ARGUMENT\n$`));
     expect(existsSync(file)).toBe(false);
