@@ -1,5 +1,5 @@
 'use strict';
-// What scripts/test-windows.js runs with node.exe: the package on Windows, from paths that only
+// What scripts/platforms/windows.js runs with node.exe: the package on Windows, from paths that only
 // Windows has to a writer that is killed. Output and that of children goes to files: pipes between
 // processes are what Wine does badly.
 // Usage: smoke.cjs <directory> [role [path]]; JVDB_KILLS sets how many writers are killed.
@@ -11,7 +11,7 @@ const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 const { MemoryMappedVectorStore } = require('jvdb');
-const { operation, applyToModel } = require('./operations.cjs');
+const { operation, applyToModel } = require('../crash/operations.cjs');
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
@@ -138,7 +138,7 @@ async function read(file) {
 async function kill(directory, file, seed, first, count) {
   const output = path.join(directory, 'writer.log');
   const log = fs.openSync(output, 'w');
-  const script = path.join(__dirname, 'writer.cjs');
+  const script = path.join(__dirname, '../crash/writer.cjs');
   const numbers = [seed, 3, first, 10].map(String);
   const writer = spawn(process.execPath, [script, file, ...numbers], { stdio: ['ignore', log, log] });
   const ended = new Promise((resolve) => writer.on('exit', (status, signal) => resolve(signal ?? status)));
@@ -218,7 +218,7 @@ async function upkeep(directory) {
 function fixtures(directory) {
   for (const name of ['int64-v1.jvdb', 'string-v1.jvdb']) {
     const copy = path.join(directory, name);
-    fs.copyFileSync(path.join(__dirname, name), copy);
+    fs.copyFileSync(path.join(__dirname, '../fixtures', name), copy);
     const store = MemoryMappedVectorStore.open(copy);
     const ids = [...store.ids()];
     assert.ok(ids.length > 0 && ids.length === store.vectorCount);
