@@ -24,7 +24,7 @@ const PROCESS = 'takes /proc, prlimit or ulimit';
 
 const EXCEPTIONS = {
   'linux-x64': [SOURCES, EXAMPLES],
-  'old-processors': [],
+  'old-processors': [SOURCES, EXAMPLES],
   'win32-x64': [
     SOURCES,
     EXAMPLES,
