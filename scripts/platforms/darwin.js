@@ -2,10 +2,11 @@
 // macOS: nothing of it runs here. The sources that differ by system are compiled for it; with --full the
 // prebuilt binaries are built, which takes all of them.
 const { execFileSync } = require('node:child_process');
+const { mkdirSync } = require('node:fs');
 const path = require('node:path');
 const { root } = require('../run.js');
 const { cmakeFor } = require('../targets.js');
-const { prebuilt } = require('./programs.js');
+const { folderOf, prebuilt } = require('./programs.js');
 
 const NAMES = ['darwin-arm64', 'darwin-x64'];
 
@@ -13,19 +14,12 @@ function compile(name) {
   const { env, missing } = cmakeFor(name);
   if (missing !== undefined) throw new Error(`${name} takes ${missing}`);
   const { posix } = require('../../native/sources.json');
-  const options = ['-target', env.ZIG_TARGET, '-std=c++20', '-Wall', '-Wextra', '-Werror'];
+  const folder = folderOf(name);
+  mkdirSync(folder, { recursive: true });
+  const options = ['-target', env.ZIG_TARGET, '-std=c++20', '-O0', '-Wall', '-Wextra', '-Werror'];
   for (const source of posix) {
-    const args = [
-      'c++',
-      ...options,
-      '-O0',
-      '-c',
-      '-o',
-      '/dev/null',
-      '-I',
-      path.join(root, 'native'),
-      path.join(root, 'native', source),
-    ];
+    const file = path.join(root, 'native', source);
+    const args = ['c++', ...options, '-I', path.join(root, 'native'), '-c', file, '-o', path.join(folder, 'object.o')];
     execFileSync(env.ZIG, args, { env: { ...process.env, ...env }, stdio: 'inherit' });
   }
   return posix.length;
