@@ -1,8 +1,9 @@
-/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, upkeep, follow. */
+/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, upkeep, follow, install. */
 import { run as databases } from './databases.js';
 import { run as durable } from './durable.js';
 import { run as follow } from './follow.js';
 import { run as insert } from './insert.js';
+import { run as install } from './install.js';
 import { run as kernels } from './kernels.js';
 import { machine } from './measure.js';
 import { run as open } from './open.js';
@@ -20,6 +21,7 @@ const benches: Record<string, () => void | Promise<void>> = {
   databases,
   upkeep,
   follow,
+  install,
 };
 
 async function main(): Promise<void> {
