@@ -18,8 +18,8 @@ endif()
 string(REGEX MATCH "^[^-]+" CMAKE_SYSTEM_PROCESSOR ${target})
 set(CMAKE_CXX_COMPILER $ENV{ZIG} c++ ${options})
 # zig's ar is a command of zig, which CMake can't call by CMAKE_AR.
-set(CMAKE_CXX_ARCHIVE_CREATE "$ENV{ZIG} ar qcD <TARGET> <OBJECTS>")
-set(CMAKE_CXX_ARCHIVE_APPEND "$ENV{ZIG} ar qD <TARGET> <OBJECTS>")
-set(CMAKE_CXX_ARCHIVE_FINISH "$ENV{ZIG} ar sD <TARGET>")
+set(CMAKE_CXX_ARCHIVE_CREATE "\"$ENV{ZIG}\" ar qcD <TARGET> <OBJECTS>")
+set(CMAKE_CXX_ARCHIVE_APPEND "\"$ENV{ZIG}\" ar qD <TARGET> <OBJECTS>")
+set(CMAKE_CXX_ARCHIVE_FINISH "\"$ENV{ZIG}\" ar sD <TARGET>")
 # Of the addon only, which users download.
 set(CMAKE_SHARED_LINKER_FLAGS_INIT -s)
