@@ -34,6 +34,11 @@ function prebuilt(folders: readonly string[], libc: Libc): string[] {
     .filter((candidate) => existsSync(candidate));
 }
 
+// As node-gyp-build guesses it.
+function guessed(): Libc {
+  return existsSync('/etc/alpine-release') ? 'musl' : 'glibc';
+}
+
 // node-gyp-build's choice among what was built here and what is prebuilt.
 function chosenIn(folder: string): string[] {
   try {
@@ -101,8 +106,7 @@ export function loadAddon(): unknown {
   const named = process.env['JVDB_PREBUILD'];
   const home = named !== undefined && named !== '' ? path.resolve(named) : inPackage ? above : undefined;
   const folders = home === undefined ? [__dirname, above] : [home];
-  const guess = existsSync('/etc/alpine-release') ? 'musl' : 'glibc';
-  const files = home === undefined ? prebuilt(folders, guess) : chosenIn(home);
+  const files = home === undefined ? prebuilt(folders, guessed()) : chosenIn(home);
   const addon = firstOf(files);
   if (addon !== undefined) return addon;
 

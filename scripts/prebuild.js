@@ -3,10 +3,9 @@
 // ends with status 1 where one can't be made here, and says which and why. Building goes to
 // build-prebuilds.
 // Usage: node scripts/prebuild.js [--all | target …]
-const { createHash } = require('node:crypto');
-const { mkdirSync, readFileSync } = require('node:fs');
+const { mkdirSync, statSync } = require('node:fs');
 const path = require('node:path');
-const { root, runPackage } = require('./run.js');
+const { root, runPackage, sha256 } = require('./run.js');
 const { TARGETS, hereTarget, binaryOf, cmakeFor } = require('./targets.js');
 
 function chosen() {
@@ -43,10 +42,9 @@ for (const name of chosen()) {
     console.log(`${name}: not built. It takes ${why}`);
     continue;
   }
-  const binary = readFileSync(path.join(root, binaryOf(name)));
-  const hash = createHash('sha256').update(binary).digest('hex');
+  const binary = path.join(root, binaryOf(name));
   const seconds = Math.round((Date.now() - began) / 1000);
-  console.log(`${name}: ${binaryOf(name)}, ${binary.length} bytes, SHA-256 ${hash}, ${seconds} s`);
+  console.log(`${name}: ${binaryOf(name)}, ${statSync(binary).size} bytes, SHA-256 ${sha256(binary)}, ${seconds} s`);
 }
 if (missing.length > 0) {
   console.error(`Not built: ${missing.join(', ')}`);

@@ -6,7 +6,6 @@
 //   --publish   then commits and tags the version, and publishes the tarball with its provenance: from a
 //               CI service that npm takes provenance from, with package.json's `repository` set
 const { execFileSync } = require('node:child_process');
-const { createHash } = require('node:crypto');
 const {
   cpSync,
   mkdirSync,
@@ -19,7 +18,7 @@ const {
 } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { root, run } = require('./run.js');
+const { root, run, sha256 } = require('./run.js');
 const { TARGETS, binaryOf } = require('./targets.js');
 
 const given = process.argv.slice(2);
@@ -117,8 +116,6 @@ function describeMaterials(made) {
   );
   writeFileSync(path.join(out, `jvdb-${version}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
 }
-
-const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 function pack(made) {
   rmSync(out, { recursive: true, force: true });

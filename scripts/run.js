@@ -1,7 +1,8 @@
 'use strict';
-// What the build scripts share: running a program of node_modules, and finding CMake.
+// What the scripts share: running programs, installing what a lock file names, finding CMake.
 const { spawnSync } = require('node:child_process');
-const { existsSync } = require('node:fs');
+const { createHash } = require('node:crypto');
+const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
@@ -25,6 +26,15 @@ function runPackage(name, args, command = name, env = {}) {
   run(process.execPath, [script, ...args], env);
 }
 
+/** Installs what the lock file of a folder names, and runs none of its scripts. */
+function installLocked(folder, ...more) {
+  const how = ['--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error'];
+  run('npm', ['ci', '--prefix', folder, ...how, ...more]);
+}
+
+/** The SHA-256 of a file, in hexadecimal digits. */
+const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
 /** Whether CMake can be had. */
 function hasCMake() {
   return spawnSync('cmake', ['--version'], { stdio: 'ignore' }).status === 0;
@@ -36,4 +46,4 @@ function nodeGypHeaders() {
   return existsSync(path.join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : [];
 }
 
-module.exports = { root, run, runPackage, hasCMake, nodeGypHeaders };
+module.exports = { root, run, runPackage, installLocked, sha256, hasCMake, nodeGypHeaders };

@@ -5,7 +5,7 @@
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const path = require('node:path');
-const { root, run } = require('./run.js');
+const { root, installLocked } = require('./run.js');
 
 /** By name; `zig` is the target triple with the C library or system that Node 20 itself takes, or zig has headers for. */
 const TARGETS = {
@@ -38,9 +38,7 @@ function zigEnvironment(triple) {
   if (process.env.ZIG) return { ZIG: path.resolve(process.env.ZIG), ZIG_TARGET: triple };
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   const modules = toolchain('node_modules/@zigc');
-  if (!existsSync(modules)) {
-    run('npm', ['ci', '--prefix', toolchain(''), '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error']);
-  }
+  if (!existsSync(modules)) installLocked(toolchain(''));
   const program = path.join(modules, 'linux-x64', 'bin', 'zig');
   return { ZIG: program, ZIG_LIB_DIR: path.join(modules, 'lib'), ZIG_TARGET: triple };
 }

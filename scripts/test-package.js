@@ -17,7 +17,7 @@ const {
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { checkContents } = require('./package-contents.js');
-const { root, run, runPackage } = require('./run.js');
+const { root, run, runPackage, installLocked } = require('./run.js');
 const { binaryOf, hereTarget } = require('./targets.js');
 
 const apps = path.join(root, 'test', 'package');
@@ -174,9 +174,7 @@ function buildFromSource() {
 const began = Date.now();
 runPackage('typescript', ['-p', 'tsconfig.build.json'], 'tsc');
 if (!existsSync(path.join(root, binaryOf(hereTarget())))) run(process.execPath, ['scripts/prebuild.js']);
-const installed = existsSync(tool('.package-lock.json'));
-if (!installed)
-  run('npm', ['ci', '--prefix', apps, '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error']);
+if (!existsSync(tool('.package-lock.json'))) installLocked(apps);
 
 step('npm pack', pack);
 const PATH = barePath();

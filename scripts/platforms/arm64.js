@@ -6,13 +6,12 @@
 const { chmodSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { root } = require('../run.js');
-const { folderOf, requirePrograms, logged, succeed, buildTests } = require('./programs.js');
+const { folderOf, requirePrograms, logged, succeed, buildTests, PROCESSOR_SUITES } = require('./programs.js');
 const { layOut, runJest } = require('./jest.js');
 const { exchange } = require('./exchange.js');
 const { packageFile } = require('./modules.js');
 
 const NAME = 'linux-arm64';
-const SUITES = ['base_test', 'simd_test', 'simd_scan_test', 'similarity_test', 'search_test', 'store_test'];
 const BEST_LEVEL = { max: 'neondot', 'cortex-a53': 'neon' };
 const QEMU = 'qemu-aarch64-static';
 const LIBRARIES = '/usr/aarch64-linux-gnu';
@@ -26,7 +25,10 @@ function expectLevel(processor, level) {
 
 function testCore(suites) {
   const toolchain = path.join(root, 'scripts/toolchains/aarch64-linux-gnu.cmake');
-  const folder = buildTests(NAME, [`-DCMAKE_TOOLCHAIN_FILE=${toolchain}`, `-DJVDB_SUITES=${SUITES.join(';')}`]);
+  const folder = buildTests(NAME, [
+    `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
+    `-DJVDB_SUITES=${PROCESSOR_SUITES.join(';')}`,
+  ]);
   for (const processor of Object.keys(BEST_LEVEL)) {
     const machine = ['-L', LIBRARIES, '-cpu', processor, path.join(folder, 'jvdb_tests')];
     const levels = succeed(at('levels.log'), QEMU, [...machine, '--levels']);
@@ -53,7 +55,7 @@ function emulatedNode() {
 /** The tests of arm64; `suite` runs one of the C++ suites instead. */
 async function run({ full = false, suite } = {}) {
   requirePrograms(['aarch64-linux-gnu-g++', QEMU], 'g++-aarch64-linux-gnu qemu-user-static');
-  testCore(suite === undefined ? SUITES : [suite]);
+  testCore(suite === undefined ? PROCESSOR_SUITES : [suite]);
   if (suite !== undefined) return { passed: 1, skipped: [], how: HOW };
   const tree = layOut(NAME);
   const program = emulatedNode();

@@ -3,11 +3,10 @@
 // how they are hardened. With --full, that each is the same, bit by bit, when it is built in another place.
 // It takes binutils, also MinGW's.
 const { execFileSync, spawnSync } = require('node:child_process');
-const { createHash } = require('node:crypto');
 const { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { root } = require('../run.js');
+const { root, sha256 } = require('../run.js');
 const { TARGETS, binaryOf } = require('../targets.js');
 const { machO } = require('./mach-o.js');
 
@@ -73,8 +72,6 @@ function examine(name) {
   return wrong.filter(Boolean).map((what) => `${binaryOf(name)}: ${what}`);
 }
 
-const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
-
 /** Builds in a copy at another path; returns what differs. */
 function buildAgain(names) {
   const scratch = mkdtempSync(path.join(tmpdir(), 'jvdb-again-'));
@@ -89,7 +86,7 @@ function buildAgain(names) {
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(stderr);
-    return names.filter((name) => hashOf(path.join(tree, binaryOf(name))) !== hashOf(path.join(root, binaryOf(name))));
+    return names.filter((name) => sha256(path.join(tree, binaryOf(name))) !== sha256(path.join(root, binaryOf(name))));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

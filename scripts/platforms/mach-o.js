@@ -2,7 +2,7 @@
 // What a binary for macOS says of itself in its load commands (Apple's <mach-o/loader.h>).
 const { readFileSync } = require('node:fs');
 
-const COMMANDS = { dylib: 0x0c, symbols: 0x0b, signature: 0x1d, version: 0x32 };
+const COMMANDS = { dylib: 0x0c, signature: 0x1d, version: 0x32 };
 const CPU = { x64: 0x01000007, arm64: 0x0100000c };
 const NEWEST = 11 << 16;
 

@@ -6,7 +6,7 @@
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { cmakeFor } = require('../targets.js');
-const { folderOf, requirePrograms, succeed, prebuilt, buildTests } = require('./programs.js');
+const { folderOf, requirePrograms, succeed, prebuilt, buildTests, passedOf } = require('./programs.js');
 
 const LOADER = '/lib/ld-musl-x86_64.so.1';
 /** Under emulation, what a C library can do otherwise: files, mappings, locks, threads. */
@@ -28,7 +28,7 @@ function testCore(name, suites, runner = []) {
   const [program, ...args] = [...runner, path.join(folder, 'jvdb_tests')];
   const said = succeed(path.join(folderOf(name), 'tests.log'), program, args, { env: { JVDB_DAMAGE: '20' } });
   console.log(`C++ on ${name}: ${said.split('\n').at(-1)}`);
-  return Number(said.match(/(\d+) passed, 0 failed$/)[1]);
+  return passedOf(said);
 }
 
 async function run({ full = false } = {}) {

@@ -64,4 +64,19 @@ function buildTests(name, definitions, env = {}) {
   return folder;
 }
 
-module.exports = { folderOf, requirePrograms, logged, succeed, prebuilt, buildTests };
+/** C++ suites of what depends on the processor. */
+const PROCESSOR_SUITES = ['base_test', 'simd_test', 'simd_scan_test', 'similarity_test', 'search_test', 'store_test'];
+
+/** How many tests passed, as jvdb_tests says at its end. */
+const passedOf = (said) => Number(said.match(/(\d+) passed, 0 failed$/)[1]);
+
+module.exports = {
+  folderOf,
+  requirePrograms,
+  logged,
+  succeed,
+  prebuilt,
+  buildTests,
+  PROCESSOR_SUITES,
+  passedOf,
+};
