@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "base/text.h"
 #include "os/file_system.h"
+#include "os/random.h"
 #include "os/win32/error.h"
 #include "os/win32/file_info.h"
 #include "os/win32/handle.h"
@@ -109,6 +111,17 @@ DWORD rename(HANDLE file, const std::wstring& to, bool replaces) {
   return done != 0 ? ERROR_SUCCESS : ::GetLastError();
 }
 
+// Without POSIX semantics a removed file keeps its name while it is open: it goes under another
+// one. Returns 0, or the error's number.
+DWORD remove_renamed(const std::wstring& name) {
+  const std::wstring other = name + L".tmp-" + std::to_wstring(random_u64());
+  const bool renamed = ::MoveFileExW(name.c_str(), other.c_str(), 0) != 0;
+  if (::DeleteFileW((renamed ? other : name).c_str()) != 0) return ERROR_SUCCESS;
+  const DWORD number = ::GetLastError();
+  if (renamed) ::MoveFileExW(other.c_str(), name.c_str(), 0);
+  return number;
+}
+
 class Win32FileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, Access access, Links links) override {
@@ -192,7 +205,8 @@ class Win32FileSystem final : public FileSystem {
       const DWORD number = ::GetLastError();
       if (!unknown(number)) return error(number, "remove", path);
     }
-    return ::DeleteFileW(name->c_str()) != 0 ? Status() : error(::GetLastError(), "remove", path);
+    const DWORD number = remove_renamed(*name);
+    return number == ERROR_SUCCESS ? Status() : error(number, "remove", path);
   }
 
   // NTFS keeps names in its journal: flushing writes that to the disk, up to the rename. Opened
