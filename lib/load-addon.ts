@@ -117,7 +117,7 @@ export function loadAddon(): unknown {
   function refuse(): never {
     const libc = c === undefined ? '' : ` (${[c.name, c.version].join(' ').trim()})`;
     const here = `${platform}${libc} and ${runtimes()}`;
-    const kinds = home === undefined ? ['prebuilds'] : ['build/Release', 'prebuilds'];
+    const kinds = home === undefined ? ['prebuilds'] : [path.join('build', 'Release'), 'prebuilds'];
     const places = folders.flatMap((folder) => kinds.map((kind) => path.join(folder, kind)));
     const what =
       failures.length === 0

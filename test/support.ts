@@ -3,10 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import finder from 'node-gyp-build';
 import { JvdbError, type JvdbErrorCode } from '../lib/index.js';
 
 /** The repository. */
 export const ROOT = path.join(__dirname, '..');
+
+/** The addon that the tests run with: built here, or prebuilt. */
+export const BINARY = finder.path(ROOT);
 
 const WINDOWS = process.platform === 'win32';
 

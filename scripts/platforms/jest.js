@@ -1,11 +1,20 @@
 'use strict';
 // The jest suite on another platform: laid out in a tree of its own, compiled beforehand, for the
 // compiler that jest has is a binary for this one; and what its results mean.
-const { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require('node:fs');
 const path = require('node:path');
 const { root, runPackage } = require('../run.js');
 const { binaryOf } = require('../targets.js');
-const { folderOf, prebuilt } = require('./programs.js');
+const { folderOf, newest, prebuilt } = require('./programs.js');
 const { EXCEPTIONS, QUICK } = require('./exceptions.js');
 
 // Not for jest, or as they are on this system.
@@ -25,7 +34,7 @@ function compile(folder, to) {
   for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const place = path.join(folder, entry.name);
     if (entry.isDirectory() && !LEFT.has(entry.name)) compile(place, to);
-    else if (/\.(cjs|jvdb)$/.test(place)) cpSync(path.join(root, place), path.join(to, place));
+    else if (/\.(c|cjs|jvdb)$/.test(place)) cpSync(path.join(root, place), path.join(to, place));
     else if (/(?<!\.d)\.ts$/.test(place)) {
       const { code } = transformFileSync(path.join(root, place), { ...options, swcrc: false });
       writeFileSync(path.join(to, place.replace(/ts$/, 'js')), code);
@@ -37,7 +46,8 @@ function compile(folder, to) {
 function layOut(name, target = name) {
   const tree = path.join(folderOf(name), 'tree');
   const binary = prebuilt(target);
-  runPackage('typescript', ['-p', 'tsconfig.build.json'], 'tsc');
+  const [lib, dist] = ['lib', 'dist'].map((folder) => path.join(root, folder));
+  if (!existsSync(dist) || newest(dist) < newest(lib)) runPackage('typescript', ['-p', 'tsconfig.build.json'], 'tsc');
   rmSync(tree, { recursive: true, force: true });
   for (const file of FILES) cpSync(path.join(root, file), path.join(tree, file), { recursive: true });
   cpSync(binary, path.join(tree, binaryOf(target)));
@@ -91,7 +101,8 @@ function runJest(name, tree, node, { full = false } = {}) {
   const exceptions = EXCEPTIONS[name].map((one) => ({ ...one }));
   const left = exceptions.filter(({ tests }) => tests === undefined);
   const skipped = left.map(({ file, reason }) => ({ test: file, reason }));
-  const args = ['--require', node.path(RESOLVER), node.path(PROGRAM), '-i', '--watchman=false'];
+  const args = ['--require', node.path(RESOLVER), node.path(PROGRAM), '--watchman=false'];
+  args.push(name === 'linux-x64' ? '--maxWorkers=100%' : '-i'); // emulators start processes badly
   if (!full) args.push(...QUICK[name].map(escaped));
   args.push('--config', node.path(path.join(tree, 'jest.config.json')), '--json', '--outputFile', node.path(result));
   const never = exceptions.filter(({ never: hangs }) => hangs).map(({ tests }) => tests.source);

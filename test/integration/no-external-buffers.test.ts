@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Directory, ended, ROOT, startNode, type Ended } from '../support.js';
+import { BINARY, Directory, ended, startNode, type Ended } from '../support.js';
 
 const directory = new Directory();
 const IMPORT = '\0napi_create_external_arraybuffer\0';
@@ -17,7 +17,7 @@ const folder = path.join(directory.path, 'prebuilt');
 const substitute = path.join(directory.path, 'no-external-buffers.so');
 
 function makeAddon(): void {
-  const addon = readFileSync(path.join(ROOT, 'build', 'Release', 'jvdb.node'));
+  const addon = readFileSync(BINARY);
   let found = 0;
   for (let at = addon.indexOf(IMPORT); at >= 0; at = addon.indexOf(IMPORT, at + 1)) {
     addon.write('x', at + 1, 'latin1');
@@ -134,7 +134,7 @@ onLinux('without external buffers', () => {
       assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 20);`));
 
   test('nothing else in the addon makes buffers or strings over foreign memory', () => {
-    const addon = readFileSync(path.join(ROOT, 'build', 'Release', 'jvdb.node'));
+    const addon = readFileSync(BINARY);
     for (const name of [
       'napi_create_external_buffer',
       'node_api_create_external_string',

@@ -2,7 +2,7 @@
 // What scripts/platforms/windows.js runs with node.exe: the package on Windows, from paths that only
 // Windows has to a writer that is killed. Output and that of children goes to files: pipes between
 // processes are what Wine does badly.
-// Usage: smoke.cjs <directory> [role [path]]; JVDB_KILLS sets how many writers are killed.
+// Usage: windows.cjs <directory> [role [path]]; JVDB_KILLS sets how many writers are killed.
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
