@@ -2,6 +2,7 @@
 {
   'variables': {
     'jvdb_tests%': 0,
+    'jvdb_suites%': '',  # such as simd_test,store_test; empty: all
     'conditions': [
       ['OS=="win"', {'jvdb_system': 'win32'}, {'jvdb_system': 'posix'}],
     ],
@@ -37,8 +38,14 @@
   },
   'targets': [
     {
+      'target_name': 'jvdb_core',
+      'type': 'static_library',
+      'sources': ['<!@(node scripts/sources.js core <(jvdb_system))'],
+    },
+    {
       'target_name': 'jvdb',
-      'sources': ['<!@(node scripts/sources.js core <(jvdb_system) binding)'],
+      'dependencies': ['jvdb_core'],
+      'sources': ['<!@(node scripts/sources.js binding)'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': [
         'NAPI_VERSION=8',
@@ -61,12 +68,13 @@
         {
           'target_name': 'jvdb_tests',
           'type': 'executable',
-          'sources': ['<!@(node scripts/sources.js core <(jvdb_system) tests <(jvdb_system)_tests)'],
+          'dependencies': ['jvdb_core'],
+          'sources': ['<!@(node scripts/sources.js --suites=<(jvdb_suites) tests <(jvdb_system)_tests)'],
           'include_dirs': ['test/native'],
           'cflags_cc': ['-O1'],  # built for one run
           'conditions': [
             ['OS!="win"', {'libraries': ['-lpthread', '-ldl']}],
-            ['OS=="linux"', {'sources': ['<!@(node scripts/sources.js glibc_tests)']}],
+            ['OS=="linux"', {'sources': ['<!@(node scripts/sources.js --suites=<(jvdb_suites) glibc_tests)']}],
           ],
         },
       ],

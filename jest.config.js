@@ -13,4 +13,6 @@ module.exports = {
   // TypeScript names the file that will be there.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 60000,
+  // Much of the time is waiting for other processes.
+  maxWorkers: '100%',
 };

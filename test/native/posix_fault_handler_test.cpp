@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -69,7 +70,7 @@ int in_child(const std::function<void()>& body) {
     try {
       body();
     } catch (const std::exception& failure) {
-      (void)::write(2, failure.what(), std::strlen(failure.what()));
+      std::fprintf(stderr, "%s\n", failure.what());
       ::_exit(1);
     }
     ::_exit(0);
