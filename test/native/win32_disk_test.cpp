@@ -233,20 +233,19 @@ const Test kRename("win32_disk_test", "a rename never replaces, and may be of an
   expect(read_all(*disk.file) == bytes);
 });
 
-const Test kRemove("win32_disk_test",
-                   "an open file can be removed and read on, and its name is free", [] {
-                     DiskFile disk;
-                     const Bytes bytes = bytes_of(5000);
-                     expect_ok(disk.file->write(0, bytes.data(), bytes.size()));
-                     expect_ok(os::disk().remove(disk.path));
-                     expect_code(os::disk().stat(disk.path).status(), Code::not_found);
-                     expect(read_all(*disk.file) == bytes);
-                     expect_equal(read_all(*take(os::disk().create(disk.path))).size(), 0U);
-                     expect_ok(os::disk().remove(disk.path));
-                     disk.file = nullptr;
-                     expect_code(os::disk().stat(disk.path).status(), Code::not_found);
-                     expect_code(os::disk().remove(disk.path), Code::not_found);
-                   });
+const Test kRemove("win32_disk_test", "an open file can be removed, and its name is free", [] {
+  DiskFile disk;
+  const Bytes bytes = bytes_of(5000);
+  expect_ok(disk.file->write(0, bytes.data(), bytes.size()));
+  expect_ok(os::disk().remove(disk.path));
+  expect_code(os::disk().stat(disk.path).status(), Code::not_found);
+  expect(read_all(*disk.file) == bytes);
+  expect_equal(read_all(*take(os::disk().create(disk.path))).size(), 0U);
+  expect_ok(os::disk().remove(disk.path));
+  disk.file = nullptr;
+  expect_code(os::disk().stat(disk.path).status(), Code::not_found);
+  expect_code(os::disk().remove(disk.path), Code::not_found);
+});
 
 const Test kSlices("win32_disk_test", "slices of every size come one after the other", [] {
   for (const std::size_t size : {1U, 3U, 4096U, 16384U, 16385U, 65535U, 65536U, 200000U}) {
