@@ -1,0 +1,105 @@
+/** What the tests of formats share: bytes as a source, tables to write, all that was read. */
+import type { Batch, Format, InTable, InvalidRecord, OutTable, ReadOptions, Source } from '../lib/formats/types.js';
+
+/**
+ * Bytes as a source, in pieces of a size; `seekable` as a file is, else as a pipe is.
+ */
+export function sourceOf(bytes: Uint8Array | string, { piece = 1000, seekable = true, name = 'test' } = {}): Source {
+  const all = Buffer.from(bytes);
+  return {
+    name,
+    size: seekable ? all.length : undefined,
+    peek: (length) => Promise.resolve(all.subarray(0, length)),
+    async *bytes() {
+      for (let at = 0; at < all.length; at += piece) yield await Promise.resolve(all.subarray(at, at + piece));
+    },
+    readAt: seekable ? (position, length) => Promise.resolve(all.subarray(position, position + length)) : undefined,
+  };
+}
+
+/** A table of one batch after the other. */
+export function tableOf(
+  ids: (number | bigint | string)[],
+  vectors: number[][],
+  metadata: (object | undefined)[] = [],
+  { name = 'test', batch = 3, ...more }: Partial<OutTable> & { batch?: number } = {},
+): OutTable {
+  const dimension = vectors[0]?.length ?? 1;
+  const one = (from: number): Batch => {
+    const rows = vectors.slice(from, from + batch);
+    return {
+      count: rows.length,
+      ids: ids.slice(from, from + batch),
+      vectors: Float32Array.from(rows.flat()),
+      metadata: rows.map((_, i) => (metadata[from + i] === undefined ? undefined : JSON.stringify(metadata[from + i]))),
+    };
+  };
+  return {
+    name,
+    dimension,
+    distanceMetric: 'cosine',
+    idType: typeof ids[0] === 'string' ? 'string' : 'int64',
+    count: ids.length,
+    async *rows() {
+      for (let from = 0; from < ids.length; from += batch) yield await Promise.resolve(one(from));
+    },
+    ...more,
+  };
+}
+
+/** All bytes that a format writes. */
+export async function written(format: Format, ...tables: OutTable[]): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  const given = (async function* () {
+    for (const table of tables) yield await Promise.resolve(table);
+  })();
+  for await (const piece of format.write!(given)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** A table, whole. */
+export interface Found extends Pick<InTable, 'name' | 'dimension' | 'distanceMetric' | 'idType' | 'count'> {
+  ids: (number | bigint | string)[] | undefined;
+  vectors: Float32Array[];
+  metadata: (object | undefined)[];
+  records: number[];
+  position: number;
+  invalid: InvalidRecord[];
+  batches: number;
+}
+
+/** All tables that a format reads. */
+export async function found(format: Format, source: Source, options: Partial<ReadOptions> = {}): Promise<Found[]> {
+  const how = { dimension: undefined, idType: undefined, allowNonFinite: false, batchBytes: 100, ...options };
+  const tables: Found[] = [];
+  for await (const { name, dimension, distanceMetric, idType, count, rows } of bound(format.read(source, how))) {
+    const table: Found = {
+      ...{ name, dimension, distanceMetric, idType, count },
+      ...{ ids: [], vectors: [], metadata: [], records: [], position: 0, invalid: [], batches: 0 },
+    };
+    for await (const batch of rows()) {
+      const width = batch.count === 0 ? 0 : batch.vectors.length / batch.count;
+      for (let i = 0; i < batch.count; i++) {
+        table.vectors.push(batch.vectors.slice(i * width, (i + 1) * width));
+        const json = batch.metadata?.[i];
+        table.metadata.push(json === undefined ? undefined : (JSON.parse(json) as object));
+        table.records.push(batch.records?.[i] ?? batch.position - batch.count + i + 1);
+      }
+      if (batch.ids === undefined) table.ids = undefined;
+      else table.ids?.push(...batch.ids);
+      table.invalid.push(...batch.invalid);
+      table.position = batch.position;
+      table.batches++;
+    }
+    tables.push(table);
+  }
+  return tables;
+}
+
+// Tables may be objects of classes.
+async function* bound(tables: AsyncIterable<InTable>): AsyncGenerator<InTable> {
+  for await (const table of tables) {
+    const { name, dimension, distanceMetric, idType, count } = table;
+    yield { name, dimension, distanceMetric, idType, count, rows: () => table.rows() };
+  }
+}
