@@ -72,12 +72,13 @@ export interface Found extends Pick<InTable, 'name' | 'dimension' | 'distanceMet
 export async function found(format: Format, source: Source, options: Partial<ReadOptions> = {}): Promise<Found[]> {
   const how = { dimension: undefined, idType: undefined, allowNonFinite: false, batchBytes: 100, ...options };
   const tables: Found[] = [];
-  for await (const { name, dimension, distanceMetric, idType, count, rows } of bound(format.read(source, how))) {
+  for await (const read of format.read(source, how)) {
+    const { name, dimension, distanceMetric, idType, count } = read;
     const table: Found = {
       ...{ name, dimension, distanceMetric, idType, count },
       ...{ ids: [], vectors: [], metadata: [], records: [], position: 0, invalid: [], batches: 0 },
     };
-    for await (const batch of rows()) {
+    for await (const batch of read.rows()) {
       const width = batch.count === 0 ? 0 : batch.vectors.length / batch.count;
       for (let i = 0; i < batch.count; i++) {
         table.vectors.push(batch.vectors.slice(i * width, (i + 1) * width));
@@ -94,12 +95,4 @@ export async function found(format: Format, source: Source, options: Partial<Rea
     tables.push(table);
   }
   return tables;
-}
-
-// Tables may be objects of classes.
-async function* bound(tables: AsyncIterable<InTable>): AsyncGenerator<InTable> {
-  for await (const table of tables) {
-    const { name, dimension, distanceMetric, idType, count } = table;
-    yield { name, dimension, distanceMetric, idType, count, rows: () => table.rows() };
-  }
 }
