@@ -143,7 +143,7 @@ export interface Native {
   /** Every store that any thread of the process has open for writing. */
   flushProcess(): void;
   flushProcessAsync(): Promise<void>;
-  facts(store: Handle): [dimension: number, metric: string, idType: string];
+  facts(store: Handle): [dimension: number, metric: string, idType: string, allowNonFinite: boolean];
   put(store: Handle, id: Id, vector: Float32Array, metadata: string | undefined): number;
   update(
     store: Handle,
@@ -169,6 +169,8 @@ export interface Native {
     ...args: [...SearchArguments, job: Job | undefined]
   ): Promise<[ids: ArrayBuffer | string[], scores: ArrayBuffer]>;
   cursor(store: Handle): Cursor;
+  /** Entries of its snapshot. */
+  cursorCount(cursor: Cursor): number;
   cursorEnd(cursor: Cursor): void;
   cursorIds(cursor: Cursor): Id[];
   cursorEntries(cursor: Cursor): Promise<EntryColumns>;

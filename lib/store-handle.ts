@@ -92,6 +92,8 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
   readonly metric: DistanceMetric;
   /** The type of all ids. */
   readonly idType: IdType;
+  /** Whether NaN and infinities are accepted. */
+  readonly allowNonFinite: boolean;
   /** The path the store was opened by. */
   readonly filePath: string;
   /** Whether this handle may only read. */
@@ -110,11 +112,12 @@ export abstract class StoreHandle implements Disposable, AsyncDisposable {
     Object.defineProperty(this, HANDLE, { value: handle });
     Object.defineProperty(this, POLICY, { value: opened.readOnly ? undefined : opened.autoCompact });
     keepOnThread(this, OWN_THREAD);
-    const [hasDimension, metric, idType] = factsOf(handle);
+    const [hasDimension, metric, idType, allowNonFinite] = factsOf(handle);
     lookAfter(this, handle);
     this.dimension = hasDimension;
     this.metric = metric as DistanceMetric;
     this.idType = idType as IdType;
+    this.allowNonFinite = allowNonFinite;
     this.filePath = filePath;
     this.readOnly = opened.readOnly;
   }

@@ -1,10 +1,13 @@
 import { canonicalId, changesOptions, checkedIds, toIdColumn } from './arguments.js';
 import { fromJson } from './metadata.js';
 import { changesOf, recordsOf } from './columns.js';
-import { guard, guardAsync, native, type ChangeCursor, type Cursor } from './native.js';
+import { guard, guardAsync, native, type ChangeCursor, type Cursor, type EntryColumns } from './native.js';
 import { HANDLE } from './store-handle.js';
 import { StoreSearcher } from './store-searcher.js';
 import type { Change, ChangesOptions, VectorId, VectorRecord } from './types.js';
+
+/** Names what gives a store's records by column. */
+export const COLUMNS: unique symbol = Symbol('columns');
 
 /**
  * What a store can be asked: by likeness, by id, one after the other.
@@ -147,6 +150,21 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     } finally {
       native.cursorEnd(cursor);
     }
+  }
+
+  /**
+   * @internal
+   * @returns all records as of this call by column, some at a time, and how many there are; end it
+   */
+  [COLUMNS](): { readonly count: number; next: () => Promise<EntryColumns>; end: () => void } {
+    const cursor = guard(() => native.cursor(this[HANDLE]));
+    return {
+      count: guard(() => native.cursorCount(cursor)),
+      next: () => guardAsync(() => native.cursorEntries(cursor)),
+      end: () => {
+        native.cursorEnd(cursor);
+      },
+    };
   }
 
   /**

@@ -24,6 +24,13 @@ class Cursor {
   const std::shared_ptr<Session>& session() const noexcept { return held_.session(); }
   void end() noexcept { held_.end(); }
 
+  // Entries of the snapshot, also those that were visited.
+  Result<std::uint64_t> count() const {
+    const engine::Snapshot* snapshot = held_.get();
+    if (snapshot == nullptr) return Session::closed();
+    return snapshot->live_count();
+  }
+
   // Calls visit(entry) for the next entries until it says false or there are no more;
   // Code::closed once the session is.
   template <typename Visit>
@@ -54,6 +61,16 @@ class Cursor {
 // cursor(store): a cursor before the first entry of a snapshot taken now
 napi_value cursor(const Call& call) {
   return wrap(call.env(), std::make_unique<Cursor>(call.share()));
+}
+
+// cursorCount(cursor): how many entries its snapshot has
+napi_value cursor_count(const Call& call) {
+  const Cursor& cursor = unwrap<Cursor>(call.env(), call[0]);
+  const Session::Work work(*cursor.session());
+  if (!work) throw Failure{Session::closed()};
+  auto count = cursor.count();
+  check(count.status());
+  return to_number(call.env(), static_cast<double>(*count));
 }
 
 napi_value cursor_end(const Call& call) {
@@ -126,10 +143,11 @@ napi_value cursor_entries(const Call& call) {
 }  // namespace
 
 void define_cursor_functions(Napi::Env env, Napi::Object exports) {
-  define(env, exports,
-         std::array{Function{"cursor", entry<cursor>}, Function{"cursorEnd", entry<cursor_end>},
-                    Function{"cursorIds", entry<cursor_ids>},
-                    Function{"cursorEntries", entry<cursor_entries>}});
+  define(
+      env, exports,
+      std::array{Function{"cursor", entry<cursor>}, Function{"cursorCount", entry<cursor_count>},
+                 Function{"cursorEnd", entry<cursor_end>}, Function{"cursorIds", entry<cursor_ids>},
+                 Function{"cursorEntries", entry<cursor_entries>}});
 }
 
 }  // namespace jvdb::binding

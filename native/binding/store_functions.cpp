@@ -182,13 +182,14 @@ napi_value get(const Call& call) {
   return metadata;
 }
 
-// facts(store): [dimension, metric, idType]
+// facts(store): [dimension, metric, idType, allowNonFinite]
 napi_value facts(const Call& call) {
   const format::Schema schema = call.session().store().schema();
-  const Napi::Array out = Napi::Array::New(call.env(), 3);
+  const Napi::Array out = Napi::Array::New(call.env(), 4);
   out.Set(0U, schema.dimension);
   out.Set(1U, name_of(schema.metric));
   out.Set(2U, name_of(schema.id_type));
+  out.Set(3U, schema.allow_non_finite);
   return out;
 }
 

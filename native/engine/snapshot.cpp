@@ -81,6 +81,16 @@ std::optional<std::uint32_t> Snapshot::next(std::uint32_t from) const noexcept {
   return std::nullopt;
 }
 
+std::uint64_t Snapshot::live_count() const noexcept {
+  std::uint64_t live = 0;
+  for (std::size_t run = 0; run < extents_.size(); ++run) {
+    for (std::uint32_t word = 0; word * 64 < count(run); ++word) {
+      live += static_cast<std::uint64_t>(std::popcount(live_word(run, word)));
+    }
+  }
+  return live;
+}
+
 std::uint64_t Snapshot::time_at(std::uint64_t lsn) const noexcept {
   if (lsn == history_floor_.lsn) return history_floor_.time_us;
   std::size_t index = extents_.size() - 1;

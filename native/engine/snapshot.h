@@ -84,6 +84,9 @@ class Snapshot final : public search::Collection {
     return failure_;
   }
 
+  // Entries that next() gives.
+  std::uint64_t live_count() const noexcept;
+
   std::size_t run_count() const noexcept override { return extents_.size(); }
   search::Run run(std::size_t index) const noexcept override;
   std::uint64_t live_word(std::size_t run, std::uint32_t word) const noexcept override;

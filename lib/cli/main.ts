@@ -1,0 +1,70 @@
+/**
+ * The command line: finds the command, reads its arguments, tells what went wrong in one line. Exit status: 0 done,
+ * 1 failed, 2 wrong usage. Threads: one.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { COMMANDS, type CommandEntry } from './commands/index.js';
+import { Context, type GlobalOptions } from './context.js';
+import { errorLine, UsageError } from './output.js';
+
+/**
+ * Runs a command.
+ *
+ * @param args - what follows the program's name
+ * @param version - of the package
+ * @returns a promise of the exit status
+ */
+export async function main(args: readonly string[], version: string): Promise<number> {
+  const stop = new AbortController();
+  let signalled: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signalled !== undefined) process.exit(1); // the second time at once: what is in the file is whole
+    signalled = signal;
+    stop.abort(new UsageError(`stopped by ${signal}; what was done until then is whole`));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // A reader that has enough, such as head, ends the program like any other.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  try {
+    await run(args, version, stop.signal);
+    return 0;
+  } catch (thrown) {
+    return failed(thrown, stop.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+async function run(args: readonly string[], version: string, signal: AbortSignal): Promise<void> {
+  const program = new Command('jvdb')
+    .description('Databases of vectors in memory-mapped files: create, fill, search, look after them.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showSuggestionAfterError()
+    .configureOutput({
+      outputError: (text, write) => {
+        write(`jvdb: ${text.replace(/^error: /, '')}`);
+      },
+    })
+    .exitOverride();
+  const wanted = args.find((one) => COMMANDS.some(({ name }) => name === one));
+  for (const entry of COMMANDS) await add(program, entry, entry.name === wanted, signal);
+  await program.parseAsync([...args], { from: 'user' });
+}
+
+async function add(program: Command, entry: CommandEntry, isWanted: boolean, signal: AbortSignal): Promise<void> {
+  const command = program.command(entry.name).description(entry.summary).copyInheritedSettings(program);
+  if (!isWanted) return; // its module isn't even loaded
+  command
+    .addOption(new Option('-s, --storage <dir>', 'directory of the databases').env('JVDB_STORAGE'))
+    .option('--json', 'print JSON');
+  const module = await entry.load();
+  module.define(command, (options: GlobalOptions) => new Context(options, signal));
+}
+
+function failed(thrown: unknown, signal: AbortSignal): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2; // it has said why
+  process.stderr.write(`${errorLine(signal.aborted ? signal.reason : thrown)}\n`);
+  return thrown instanceof UsageError && !signal.aborted ? 2 : 1;
+}

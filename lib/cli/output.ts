@@ -1,0 +1,202 @@
+/**
+ * What the command line prints: tables for people or JSON for machines on standard output, progress and errors
+ * on standard error. Colours and progress on a terminal only. Threads: one.
+ */
+import { describe, JvdbError } from '../errors.js';
+
+/** Wrong usage: exit status 2. */
+export class UsageError extends Error {}
+
+/** A value in a table: undefined is an empty cell. */
+export type Cell = string | number | bigint | boolean | Date | undefined;
+
+/** How far long work has come; totals are 0 where they aren't known. */
+export interface Step {
+  done: number;
+  total: number;
+  /** What is counted, such as 'records' or 'bytes'. */
+  unit: string;
+}
+
+const EVERY_MS = 100;
+
+/** Prints what a command has to say. */
+export class Output {
+  readonly #json: boolean;
+  readonly #colours: boolean;
+  readonly #out: NodeJS.WriteStream;
+  readonly #err: NodeJS.WriteStream;
+  #progressShown = false;
+  #progressAt = 0;
+  #began = 0;
+
+  /**
+   * @param json - JSON instead of tables
+   * @param out - standard output
+   * @param err - standard error
+   */
+  constructor(json: boolean, out: NodeJS.WriteStream = process.stdout, err: NodeJS.WriteStream = process.stderr) {
+    this.#json = json;
+    this.#out = out;
+    this.#err = err;
+    // https://no-color.org
+    this.#colours = out.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
+  }
+
+  /**
+   * Rows of equal columns.
+   *
+   * @param rows - each with the same keys
+   * @param none - what people read where there are none
+   */
+  table(rows: readonly Record<string, Cell>[], none = 'nothing'): void {
+    this.#clear();
+    if (this.#json) {
+      this.#write(json(rows));
+      return;
+    }
+    const [first] = rows;
+    if (first === undefined) {
+      this.#write(`${none}\n`);
+      return;
+    }
+    const keys = Object.keys(first);
+    const cells = rows.map((row) => keys.map((key) => text(row[key])));
+    const isNumber = keys.map((key) =>
+      rows.every((row) => ['number', 'bigint', 'undefined'].includes(typeof row[key])),
+    );
+    const widths = keys.map((key, i) => Math.max(key.length, ...cells.map((row) => row[i]?.length ?? 0)));
+    const line = (values: readonly string[]): string =>
+      values
+        .map((value, i) => (isNumber[i] === true ? value.padStart(widths[i] ?? 0) : value.padEnd(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd();
+    this.#write(`${this.#bold(line(keys))}\n${cells.map((row) => `${line(row)}\n`).join('')}`);
+  }
+
+  /**
+   * One thing and its properties.
+   *
+   * @param values - by name
+   */
+  record(values: Readonly<Record<string, unknown>>): void {
+    this.#clear();
+    if (this.#json) {
+      this.#write(json(values));
+      return;
+    }
+    const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+    const width = Math.max(0, ...entries.map(([key]) => key.length));
+    for (const [key, value] of entries) this.#write(`${this.#bold(key.padEnd(width))}  ${text(value)}\n`);
+  }
+
+  /**
+   * A sentence for people, or its facts for machines.
+   *
+   * @param sentence - without a newline
+   * @param facts - by name
+   */
+  done(sentence: string, facts: Readonly<Record<string, unknown>>): void {
+    this.#clear();
+    this.#write(this.#json ? json(facts) : `${sentence}\n`);
+  }
+
+  /**
+   * Shows how far work has come, its rate and the time that remains, where standard error is a terminal.
+   *
+   * @param step - how far
+   */
+  progress(step: Step): void {
+    if (!this.#err.isTTY) return;
+    const now = performance.now();
+    if (this.#began === 0) this.#began = now;
+    if (now - this.#progressAt < EVERY_MS) return;
+    this.#progressAt = now;
+    this.#progressShown = true;
+    this.#err.write(`\r\u001b[K${progressLine(step, (now - this.#began) / 1000)}`);
+  }
+
+  /**
+   * A line on standard error: a warning, or an error of several.
+   *
+   * @param line - without a newline
+   */
+  note(line: string): void {
+    this.#clear();
+    this.#err.write(`${line}\n`);
+  }
+
+  #write(what: string): void {
+    this.#out.write(what);
+  }
+
+  #bold(what: string): string {
+    return this.#colours ? `\u001b[1m${what}\u001b[22m` : what;
+  }
+
+  #clear(): void {
+    if (this.#progressShown) this.#err.write('\r\u001b[K');
+    this.#progressShown = false;
+    this.#began = 0;
+  }
+}
+
+function progressLine({ done, total, unit }: Step, seconds: number): string {
+  const amount = unit === 'bytes' ? bytes : (value: number): string => `${value.toLocaleString('en')} ${unit}`;
+  const rate = seconds > 0.5 ? done / seconds : 0;
+  const parts = [total > 0 ? `${Math.min(100, Math.floor((100 * done) / total))} %` : amount(done)];
+  if (rate > 0) parts.push(`${amount(Math.round(rate))}/s`);
+  if (rate > 0 && total > done) parts.push(`${duration((total - done) / rate)} left`);
+  return parts.join(', ');
+}
+
+/**
+ * Bytes for people: 1.5 MiB.
+ *
+ * @param value - how many
+ * @returns the text
+ */
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
+  const amount = value / 2 ** (10 * power);
+  return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[power] ?? ''}`;
+}
+
+/**
+ * A time span for people: 1.5 s, 3 min 20 s, 2 h 5 min.
+ *
+ * @param seconds - how long
+ * @returns the text
+ */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function text(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' ? JSON.stringify(value, plain) : (value as string);
+}
+
+function plain(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Float32Array ? Array.from(value) : value;
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, plain)}\n`;
+
+/**
+ * An error as one line.
+ *
+ * @param thrown - what a command threw
+ * @returns the line: the code of a JvdbError and its message, without newlines
+ */
+export function errorLine(thrown: unknown): string {
+  const code = thrown instanceof JvdbError ? `${thrown.code}: ` : '';
+  return `jvdb: ${code}${describe(thrown)}`.replaceAll(/\s*\n\s*/g, ' ');
+}

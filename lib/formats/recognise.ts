@@ -1,0 +1,62 @@
+/** Which format bytes are in: by what is asked for, by how they begin, by the name. Threads: no state. */
+import { invalid, shown } from '../arguments.js';
+import { csv } from './csv.js';
+import { json } from './json.js';
+import { jsonl } from './jsonl.js';
+import { legacyJvdb } from './legacy-jvdb.js';
+import { npy } from './npy.js';
+import { npz } from './npz.js';
+import type { Format, Source } from './types.js';
+import { bvecs, fvecs, ivecs } from './vecs.js';
+
+/** All formats. */
+export const FORMATS: readonly Format[] = [json, jsonl, csv, npy, npz, fvecs, ivecs, bvecs, legacyJvdb];
+
+/** The name of a format. */
+export type FormatName = 'json' | 'jsonl' | 'csv' | 'npy' | 'npz' | 'fvecs' | 'ivecs' | 'bvecs' | 'legacy-jvdb';
+
+const HEAD = 1 << 16;
+
+/**
+ * A format by its name.
+ *
+ * @param name - as given by the caller
+ * @returns it
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where there is none
+ */
+export function formatNamed(name: string): Format {
+  const format = FORMATS.find((one) => one.name === name);
+  if (format !== undefined) return format;
+  throw invalid(`format must be one of ${FORMATS.map((one) => one.name).join(', ')}, not ${shown(name)}`);
+}
+
+/**
+ * The format that a file's name ends with; `.gz` behind it is passed over.
+ *
+ * @param name - of the file
+ * @returns the formats that it may be in
+ */
+export function formatsOfName(name: string): Format[] {
+  const lower = name.toLowerCase().replace(/\.gz$/, '');
+  return FORMATS.filter(({ extensions }) => extensions.some((extension) => lower.endsWith(extension)));
+}
+
+/**
+ * The format of what is to be read.
+ *
+ * @param source - the bytes
+ * @returns a promise of it
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where it can't be told
+ */
+export async function recognise(source: Source): Promise<Format> {
+  const head = await source.peek(HEAD);
+  if (head.length === 0) throw invalid(`${source.name} is empty`);
+  const certain = FORMATS.find((one) => one.recognises(head) === true);
+  if (certain !== undefined) return certain;
+  const [named] = formatsOfName(source.name).filter((one) => one.recognises(head) !== false);
+  if (named !== undefined) return named;
+  throw invalid(
+    `the format of ${source.name} can't be told by its content, nor by its name; name it: ` +
+      FORMATS.map((one) => one.name).join(', '),
+  );
+}

@@ -1,0 +1,201 @@
+/**
+ * Where bytes to import come from: a file, standard input, a stream or memory; gzip is unzipped on the way.
+ * Threads: an object belongs to the thread that made it.
+ */
+import { open, type FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { describe, JvdbError } from '../errors.js';
+import { shown } from '../arguments.js';
+import type { Source } from './types.js';
+
+/** What can be imported: a path, '-' for standard input, a stream of bytes, or bytes. */
+export type ImportSource = string | AsyncIterable<Uint8Array> | Uint8Array;
+
+const PIECE = 1 << 20;
+const PEEK = 1 << 16;
+
+/** A source that was opened. */
+export interface OpenSource extends Source, AsyncDisposable {
+  /** Bytes read so far, as they were found: still zipped. */
+  readonly doneBytes: number;
+  /** Of so many; undefined where that isn't known. */
+  readonly totalBytes: number | undefined;
+}
+
+/**
+ * Opens what is to be imported.
+ *
+ * @param input - see `ImportSource`
+ * @returns a promise of the source; dispose of it
+ * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`
+ */
+export async function openSource(input: ImportSource): Promise<OpenSource> {
+  const file = typeof input === 'string' && input !== '-' ? await openFile(input) : undefined;
+  const name = typeof input === 'string' ? input : 'the stream';
+  const opened = new Opened(name, file?.handle, file?.size, file ? fileBytes(file.handle) : streamBytes(input));
+  try {
+    await opened.prepare();
+    return opened;
+  } catch (thrown) {
+    await opened[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function openFile(path: string): Promise<{ handle: FileHandle; size: number | undefined }> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path);
+    const stats = await handle.stat();
+    if (stats.isDirectory()) throw new JvdbError('JVDB_INVALID_ARGUMENT', `${path} is a directory; give a file`);
+    return { handle, size: stats.isFile() ? stats.size : undefined };
+  } catch (thrown) {
+    await handle?.close();
+    throw ioError(`cannot open ${path}`, thrown);
+  }
+}
+
+async function* fileBytes(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (;;) {
+    // Not of the pool: what was given away may be kept.
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(PIECE), 0, PIECE, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+async function* streamBytes(input: ImportSource): AsyncGenerator<Buffer> {
+  if (input instanceof Uint8Array) {
+    if (input.length > 0) yield await Promise.resolve(bufferOf(input));
+    return;
+  }
+  const stream: AsyncIterable<unknown> = typeof input === 'string' ? process.stdin : input;
+  for await (const piece of stream) {
+    if (!(piece instanceof Uint8Array)) {
+      throw new JvdbError('JVDB_INVALID_ARGUMENT', `a stream to import must give bytes, not ${shown(piece)}`);
+    }
+    if (piece.length > 0) yield bufferOf(piece);
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function ioError(what: string, thrown: unknown): JvdbError {
+  if (thrown instanceof JvdbError) return thrown;
+  const code = (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? 'JVDB_NOT_FOUND' : 'JVDB_IO';
+  return new JvdbError(code, `${what}: ${describe(thrown)}`, { cause: thrown });
+}
+
+class Opened implements OpenSource {
+  readonly name: string;
+  readonly totalBytes: number | undefined;
+  readonly #handle: FileHandle | undefined;
+  readonly #raw: AsyncGenerator<Buffer>;
+  #content: AsyncIterator<Buffer, void>;
+  #head: Buffer[] = [];
+  #zipped = false;
+  doneBytes = 0;
+
+  constructor(name: string, handle: FileHandle | undefined, size: number | undefined, raw: AsyncGenerator<Buffer>) {
+    this.name = name;
+    this.totalBytes = size;
+    this.#handle = handle;
+    this.#raw = raw;
+    this.#content = this.#counted();
+  }
+
+  /** Looks whether it is zipped. */
+  async prepare(): Promise<void> {
+    const head = await this.peek(2);
+    if (head.length < 2 || head.readUInt16BE() !== 0x1f8b) return;
+    const zipped = this.bytes();
+    this.#head = [];
+    this.#zipped = true;
+    this.#content = this.#unzipped(zipped);
+  }
+
+  get size(): number | undefined {
+    return this.#zipped ? undefined : this.totalBytes;
+  }
+
+  get readAt(): Source['readAt'] {
+    const handle = this.#handle;
+    if (this.size === undefined || handle === undefined) return undefined;
+    return async (position, length) => {
+      try {
+        const buffer = Buffer.allocUnsafeSlow(length);
+        let filled = 0;
+        while (filled < length) {
+          const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+        this.doneBytes = Math.max(this.doneBytes, position + filled);
+        return buffer.subarray(0, filled);
+      } catch (thrown) {
+        throw ioError(`cannot read ${this.name}`, thrown);
+      }
+    };
+  }
+
+  async peek(length: number): Promise<Buffer> {
+    let held = this.#head.reduce((sum, { length: one }) => sum + one, 0);
+    while (held < Math.min(length, PEEK)) {
+      const next = await this.#content.next();
+      if (next.done === true) break;
+      this.#head.push(next.value);
+      held += next.value.length;
+    }
+    if (this.#head.length > 1) this.#head = [Buffer.concat(this.#head)];
+    return this.#head[0]?.subarray(0, length) ?? Buffer.alloc(0);
+  }
+
+  async *bytes(): AsyncGenerator<Buffer> {
+    const content = this.#content;
+    const head = this.#head;
+    this.#head = [];
+    yield* head;
+    for (;;) {
+      const next = await content.next();
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
+  async *#counted(): AsyncGenerator<Buffer, void> {
+    try {
+      for await (const piece of this.#raw) {
+        this.doneBytes += piece.length;
+        yield piece;
+      }
+    } catch (thrown) {
+      throw ioError(`cannot read ${this.name}`, thrown);
+    }
+  }
+
+  async *#unzipped(zipped: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+    const input = Readable.from(zipped, { objectMode: false, highWaterMark: PIECE });
+    const gunzip = createGunzip({ chunkSize: PIECE });
+    let failed: unknown;
+    input.on('error', (error) => {
+      failed = error;
+      gunzip.destroy(error);
+    });
+    try {
+      yield* input.pipe(gunzip) as AsyncIterable<Buffer>;
+    } catch (thrown) {
+      if (failed instanceof JvdbError) throw failed;
+      const message = `${this.name} is not whole: its gzip data is damaged or cut short (${describe(thrown)})`;
+      throw new JvdbError('JVDB_INVALID_ARGUMENT', message, { cause: thrown });
+    } finally {
+      input.destroy();
+      gunzip.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#raw.return(undefined);
+    await this.#handle?.close();
+  }
+}
