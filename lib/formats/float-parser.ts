@@ -28,6 +28,32 @@ export class FloatParser {
    */
   parse(bytes: Buffer, at: number, end: number): number {
     const start = at;
+    let byte = bytes[at] ?? 0;
+    if (byte === 45) byte = bytes[++at] ?? 0;
+    // Integers, which are fast; what has more digits, an exponent or anything unusual is for `#any`.
+    let n = 0;
+    const whole = at;
+    for (; byte >= 48 && byte <= 57 && n < 1e8; byte = bytes[++at] ?? 0) n = (n * 10 + byte - 48) | 0;
+    let plain = at - whole === 1 || (at > whole && bytes[whole] !== 48);
+    let fraction = 0;
+    if (byte === 46) {
+      const point = at;
+      byte = bytes[++at] ?? 0;
+      for (; byte >= 48 && byte <= 57 && n < 1e8; byte = bytes[++at] ?? 0) n = (n * 10 + byte - 48) | 0;
+      fraction = at - point - 1;
+      plain &&= fraction > 0 && fraction <= 22;
+    }
+    // What stands behind the end has been read too, if it looks like a part of the number.
+    const isWhole = (byte < 48 || byte > 57) && byte !== 101 && byte !== 69;
+    if (!plain || !isWhole || at > end) return this.#any(bytes, start, end);
+    this.at = at;
+    this.found = this.isJson = true;
+    const value = Math.fround(n / (EXACT_POWERS[fraction] ?? 1));
+    return bytes[start] === 45 ? -value : value;
+  }
+
+  #any(bytes: Buffer, at: number, end: number): number {
+    const start = at;
     let byte = at < end ? (bytes[at] ?? 0) : 0;
     const negative = byte === 45;
     let json = byte !== 43;

@@ -114,13 +114,17 @@ export class JsonRecords {
     if (bytes[at] !== 91) return -1;
     const parser = this.#parser;
     do {
-      at = skipSpace(bytes, at + 1, end);
+      if ((bytes[++at] ?? 0) <= 32) at = skipSpace(bytes, at, end);
       const value = parser.parse(bytes, at, end);
-      this.#at = at;
-      if (!parser.isJson || (!this.#allowNonFinite && !Number.isFinite(value))) return -1;
+      if (!parser.isJson || (!this.#allowNonFinite && !Number.isFinite(value))) {
+        this.#at = at;
+        return -1;
+      }
       row.push(value);
-      this.#at = at = skipSpace(bytes, parser.at, end);
-    } while (at < end && bytes[at] === 44);
+      at = parser.at;
+      if ((bytes[at] ?? 0) <= 32) at = skipSpace(bytes, at, end);
+    } while (bytes[at] === 44 && at < end);
+    this.#at = at;
     return at < end && bytes[at] === 93 ? at + 1 : -1;
   }
 

@@ -36,11 +36,19 @@ export class TextOutput {
    * @param quoted - whether they are JSON, where infinities are strings
    */
   floats(values: Float32Array, from: number, to: number, quoted: boolean): void {
+    let piece = this.#piece;
+    let at = this.#at;
     for (let i = from; i < to; i++) {
-      this.#reserve(MAX_FLOAT_TEXT + 1);
-      if (i > from) this.#piece[this.#at++] = 44;
-      this.#at = writeFloat(this.#piece, this.#at, values[i] ?? 0, quoted);
+      if (at + MAX_FLOAT_TEXT >= piece.length) {
+        this.#at = at;
+        this.#reserve(MAX_FLOAT_TEXT + 1);
+        piece = this.#piece;
+        at = this.#at;
+      }
+      if (i > from) piece[at++] = 44;
+      at = writeFloat(piece, at, values[i] ?? 0, quoted);
     }
+    this.#at = at;
   }
 
   /**

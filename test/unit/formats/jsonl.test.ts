@@ -1,10 +1,12 @@
 /** JSON Lines. */
+import fc from 'fast-check';
 import { jsonl } from '../../../lib/formats/jsonl.js';
 import type { ReadOptions } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 
 const read = async (text: string | Uint8Array, options: Partial<ReadOptions> = {}): Promise<Found> =>
   (await found(jsonl, sourceOf(text), { batchBytes: 1000, ...options }))[0]!;
+const plain = ({ vectors }: Found): number[][] => vectors.map((vector) => [...vector]);
 const reasons = ({ invalid }: Found): string[] => invalid.map(({ reason }) => reason);
 
 test('writes a record a line', async () => {
@@ -42,7 +44,7 @@ test('reads what others write: names, order, blank lines, CRLF, a mark in front,
   );
   expect(table.invalid).toEqual([]);
   expect(table.ids).toEqual([7, 8, 9]);
-  expect(table.vectors.map((vector) => [...vector])).toEqual([
+  expect(plain(table)).toEqual([
     [1, 2.5],
     [-0, 100],
     [Math.fround(0.1), 3],
@@ -56,7 +58,30 @@ test('an escaped key, two of one name: as JSON.parse has them', async () => {
     '{"\\u0069d":5,"data":[1]}\n{"id":1,"id":2,"data":[1],"data":[2]}\n{"vector":[3],"data":[4],"id":3}',
   );
   expect(table.ids).toEqual([5, 2, 3]);
-  expect(table.vectors.map((vector) => [...vector])).toEqual([[1], [2], [4]]);
+  expect(plain(table)).toEqual([[1], [2], [4]]);
+});
+
+test('damaged in any way, a line is what JSON.parse says it is, or invalid', async () => {
+  const line = '{"id":12,"data":[0.5,-1e3,0],"metadata":{"a":[1,"\\\\"]},"x":"y"}';
+  const byte = fc.constantFrom(...'{}[],:"\\\\0e-. \ta1'.split(''));
+  const edit = fc.tuple(fc.nat(line.length), fc.nat(2), byte);
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 2 }), async (edits) => {
+      let text = line;
+      for (const [at, gone, put] of edits) text = text.slice(0, at) + put + text.slice(at + gone);
+      const table = await read(text);
+      let parsed: { data?: unknown; id?: unknown } | undefined;
+      try {
+        parsed = JSON.parse(text) as typeof parsed;
+      } catch {
+        expect([table.vectors, table.invalid.length]).toEqual([[], 1]);
+      }
+      if (table.vectors.length === 0) return;
+      expect(plain(table)).toEqual([(parsed!.data as number[]).map(Math.fround)]);
+      expect(table.ids?.[0]).toBe(parsed!.id);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('invalid records say where and why, and the others are read', async () => {
