@@ -6,7 +6,7 @@ const parser = new FloatParser();
 
 // What is behind the end is no part of the number, whatever stands there.
 function parse(text: string): number | undefined {
-  const value = parser.parse(Buffer.from(`[${text}99e9`), 1, 1 + text.length);
+  const value = parser.parse(Buffer.from(`[${text}99]`), 1, 1 + text.length);
   return parser.found && parser.at === 1 + text.length ? value : undefined;
 }
 

@@ -1,4 +1,5 @@
 /** JSON documents of databases. */
+import { JsonInput } from '../../../lib/formats/json-input.js';
 import { json } from '../../../lib/formats/json.js';
 import type { ReadOptions } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
@@ -154,6 +155,9 @@ test('what is not needed may be longer than memory, a record may not', async () 
     },
   });
   expect((await found(json, text('{"more":"')))[0]!.ids).toEqual([1]);
+  const input = new JsonInput(text('"'));
+  await input.skip();
+  expect(input.bytes.length).toBeLessThan(4 << 20);
   await expect(found(json, text('{\n"vectors":[{"id":"'))).rejects.toThrow(
     'the record at line 2 is longer than 32 MiB',
   );
