@@ -1,6 +1,7 @@
 /** What formats of plain values share: sizes of batches, rows that are left out, the one table they write. */
 import { invalid, shown } from '../arguments.js';
-import type { InBatch, InvalidRecord, OutTable, ReadOptions } from './types.js';
+import { JvdbError } from '../errors.js';
+import type { Batch, InBatch, InvalidRecord, OutTable, ReadOptions } from './types.js';
 
 /** The longest vector. */
 export const MAX_DIMENSION = 65536;
@@ -50,6 +51,29 @@ export function floatsFor(length: number): Float32Array {
 }
 
 /**
+ * Whether all values are finite numbers.
+ *
+ * @param values - the values
+ * @param start - the first
+ * @param end - behind the last
+ * @returns whether they are
+ */
+export function areFinite(values: Float32Array, start: number, end: number): boolean {
+  // x - x is 0 or NaN; two sums, since each waits for the one before.
+  let a = 0;
+  let b = 0;
+  let i = start;
+  for (; i + 1 < end; i += 2) {
+    const x = values[i] ?? 0;
+    const y = values[i + 1] ?? 0;
+    a += x - x;
+    b += y - y;
+  }
+  if (i < end) a += (values[i] ?? 0) - (values[i] ?? 0);
+  return a + b === 0;
+}
+
+/**
  * The first value of each row that is no finite number.
  *
  * @param vectors - rows one after the other
@@ -61,12 +85,14 @@ export function findNonFinite(
   dimension: number,
   found: (row: number, column: number) => void,
 ): void {
-  const bits = new Int32Array(vectors.buffer, vectors.byteOffset, vectors.length);
-  for (let i = 0; i < bits.length; i++) {
-    if (((bits[i] ?? 0) & 0x7f800000) !== 0x7f800000) continue;
-    const row = Math.floor(i / dimension);
-    found(row, i - row * dimension);
-    i = (row + 1) * dimension - 1;
+  if (areFinite(vectors, 0, vectors.length)) return;
+  for (let start = 0; start < vectors.length; start += dimension) {
+    if (areFinite(vectors, start, start + dimension)) continue;
+    const row = vectors.subarray(start, start + dimension);
+    found(
+      start / dimension,
+      row.findIndex((value) => !Number.isFinite(value)),
+    );
   }
 }
 
@@ -109,4 +135,21 @@ export function batchOf(
     position,
     invalid: wrong,
   };
+}
+
+/**
+ * The batches of a table, counted: a header in front of them has said how many rows there are.
+ *
+ * @param table - what to write
+ * @yields {Batch} each
+ * @throws JvdbError where they are more or fewer
+ */
+export async function* countedRows(table: OutTable): AsyncGenerator<Batch> {
+  let rows = 0;
+  for await (const batch of table.rows()) {
+    rows += batch.count;
+    if (rows <= table.count) yield batch;
+  }
+  if (rows === table.count) return;
+  throw new JvdbError('JVDB_CONFLICT', `${shown(table.name)} has ${rows} rows, not ${table.count}: write it again`);
 }

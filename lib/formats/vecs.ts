@@ -1,6 +1,6 @@
 /** fvecs, ivecs and bvecs: rows of a dimension (int32) and so many float32, int32 or uint8 values, little-endian. */
 import { invalid, shown } from '../arguments.js';
-import { MAX_DIMENSION, floatsFor, oneTable, rowsPerBatch } from './flat-rows.js';
+import { areFinite, MAX_DIMENSION, floatsFor, oneTable, rowsPerBatch } from './flat-rows.js';
 import type { Batch, Format, InBatch, InTable, InvalidRecord, OutTable, ReadOptions, Source } from './types.js';
 
 const MAX_INVALID = 1000;
@@ -13,6 +13,8 @@ interface Kind {
   name: string;
   /** Bytes of a value. */
   size: 1 | 4;
+  /** Whether they are read and written as words. */
+  hasWords: boolean;
   /** Copies values from a byte on; returns which is the first that is not good, -1 for none. */
   copy(chunk: Chunk, at: number, row: Row): number;
   /** What is wrong with such a value. */
@@ -23,42 +25,42 @@ interface Kind {
   range: string;
 }
 
-/** Bytes; for values of four bytes they begin where words do. */
+/** Bytes; words too, where they are needed and begin where words do. */
 interface Chunk {
   bytes: Buffer;
   words: Int32Array;
 }
 
+const NO_WORDS = new Int32Array(0);
+
 /** Where in an array a row is. */
 interface Row {
   values: Float32Array;
-  bits: Int32Array;
+  bytes: Buffer;
   start: number;
   dimension: number;
 }
 
-function chunkOf(bytes: Buffer, { size }: Kind): Chunk {
-  const words = size === 1 ? 0 : bytes.length >> 2;
-  return { bytes, words: new Int32Array(bytes.buffer, size === 1 ? 0 : bytes.byteOffset, words) };
+function chunkOf(bytes: Buffer, { hasWords }: Kind): Chunk {
+  return { bytes, words: hasWords ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : NO_WORDS };
+}
+
+function rowIn(values: Float32Array, dimension: number): Row {
+  return { values, bytes: Buffer.from(values.buffer, values.byteOffset, values.byteLength), start: 0, dimension };
 }
 
 const FLOATS: Kind = {
   name: 'fvecs',
   size: 4,
-  copy({ words }, at, { bits, start, dimension }) {
-    const from = at >> 2;
-    let bad = -1;
-    for (let i = 0; i < dimension; i++) {
-      const word = words[from + i] ?? 0;
-      bits[start + i] = word;
-      if ((word & 0x7f800000) === 0x7f800000 && bad < 0) bad = i;
-    }
-    return bad;
+  hasWords: false,
+  copy({ bytes }, at, { values, bytes: to, start, dimension }) {
+    bytes.copy(to, 4 * start, at, at + 4 * dimension);
+    if (areFinite(values, start, start + dimension)) return -1;
+    return values.subarray(start, start + dimension).findIndex((value) => !Number.isFinite(value));
   },
   problem: ({ bytes }, at) => `${bytes.readFloatLE(at)}, no finite number`,
-  put({ bits, start, dimension }, { words }, at) {
-    const to = at >> 2;
-    for (let i = 0; i < dimension; i++) words[to + i] = bits[start + i] ?? 0;
+  put({ bytes, start, dimension }, { bytes: to }, at) {
+    bytes.copy(to, at, 4 * start, 4 * (start + dimension));
     return -1;
   },
   range: 'float32',
@@ -67,6 +69,7 @@ const FLOATS: Kind = {
 const INTEGERS: Kind = {
   name: 'ivecs',
   size: 4,
+  hasWords: true,
   copy({ words }, at, { values, start, dimension }) {
     const from = at >> 2;
     let bad = -1;
@@ -93,6 +96,7 @@ const INTEGERS: Kind = {
 const BYTES: Kind = {
   name: 'bvecs',
   size: 1,
+  hasWords: false,
   copy({ bytes }, at, { values, start, dimension }) {
     for (let i = 0; i < dimension; i++) values[start + i] = bytes[at + i] ?? 0;
     return -1;
@@ -121,7 +125,7 @@ class Batcher {
   readonly #options: ReadOptions;
   #dimension: number | undefined;
   #capacity = 1;
-  #row: Row = { values: floatsFor(0), bits: new Int32Array(0), start: 0, dimension: 0 };
+  #row = rowIn(floatsFor(0), 0);
   #count = 0;
   #records: number[] = [];
   #invalid: InvalidRecord[] = [];
@@ -180,9 +184,7 @@ class Batcher {
 
   #allocate(dimension: number): void {
     this.#capacity = rowsPerBatch(this.#options, dimension);
-    const values = floatsFor(this.#capacity * dimension);
-    const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-    this.#row = { values, bits, start: 0, dimension };
+    this.#row = rowIn(floatsFor(this.#capacity * dimension), dimension);
   }
 
   // What there is; undefined for nothing.
@@ -226,7 +228,7 @@ class Splitter {
   *feed(piece: Buffer): Generator<InBatch> {
     let at = 0;
     while (at < piece.length && !this.batcher.isBroken()) {
-      const isAligned = this.#kind.size === 1 || (piece.byteOffset + at) % 4 === 0;
+      const isAligned = !this.#kind.hasWords || (piece.byteOffset + at) % 4 === 0;
       if (this.#staged === 0 && isAligned) {
         at += yield* this.#split(piece.subarray(at));
         if (this.batcher.isBroken()) return;
@@ -302,9 +304,7 @@ async function* read(kind: Kind, source: Source, options: ReadOptions): AsyncGen
 function encoded(kind: Kind, batch: Batch, dimension: number, from: number, to: number): Buffer {
   const length = 4 + dimension * kind.size;
   const out = chunkOf(Buffer.allocUnsafeSlow((to - from) * length), kind);
-  const { buffer, byteOffset } = batch.vectors;
-  const bits = new Int32Array(buffer, byteOffset, batch.vectors.length);
-  const row = { values: batch.vectors, bits, start: 0, dimension };
+  const row = rowIn(batch.vectors, dimension);
   for (let i = from; i < to; i++) {
     const at = (i - from) * length;
     row.start = i * dimension;

@@ -87,12 +87,12 @@ test('long rows, in pieces smaller and larger than one', async () => {
   }
 });
 
-test('bytes that do not lie where words do', async () => {
-  const rows = Array.from({ length: 1000 }, (_, i) => [i, -i, i / 3]);
-  const bytes = await written(fvecs, tableOf(ids(rows), rows));
+test.each([fvecs, ivecs])('bytes that do not lie where words do (%#)', async (format) => {
+  const rows = Array.from({ length: 1000 }, (_, i) => [i, -i || 0, 3 * i]);
+  const bytes = await written(format, tableOf(ids(rows), rows));
   const moved = Buffer.concat([Buffer.alloc(1), bytes]).subarray(1);
   const source = { ...sourceOf(bytes), bytes: () => (async function* () { yield await Promise.resolve(moved); })() }; // prettier-ignore
-  const [table] = await found(fvecs, source);
+  const [table] = await found(format, source);
   expect(table!.vectors).toEqual(rows.map((one) => Float32Array.from(one)));
 });
 
