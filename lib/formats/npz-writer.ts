@@ -18,7 +18,15 @@ class Integers {
 
   async add(ids: readonly unknown[]): Promise<void> {
     const values = new BigInt64Array(ids.length);
-    for (let i = 0; i < values.length; i++) values[i] = BigInt(ids[i] as number | bigint);
+    const words = new Uint32Array(values.buffer);
+    for (let i = 0; i < values.length; i++) {
+      const id = ids[i] as number | bigint;
+      if (typeof id === 'bigint') values[i] = id;
+      else {
+        words[2 * i] = id; // modulo 2^32
+        words[2 * i + 1] = id / 2 ** 32;
+      }
+    }
     await this.#values.add(new Uint8Array(values.buffer));
   }
 

@@ -49,6 +49,10 @@ function rowIn(values: Float32Array, dimension: number): Row {
   return { values, bytes: Buffer.from(values.buffer, values.byteOffset, values.byteLength), start: 0, dimension };
 }
 
+function isMinusZero(value: number): boolean {
+  return value === 0 && 1 / value < 0;
+}
+
 const FLOATS: Kind = {
   name: 'fvecs',
   size: 4,
@@ -86,7 +90,7 @@ const INTEGERS: Kind = {
     for (let i = 0; i < dimension; i++) {
       const value = values[start + i] ?? 0;
       words[to + i] = value;
-      if (!Object.is(words[to + i], value)) return i;
+      if (words[to + i] !== value || isMinusZero(value)) return i;
     }
     return -1;
   },
@@ -106,7 +110,7 @@ const BYTES: Kind = {
     for (let i = 0; i < dimension; i++) {
       const value = values[start + i] ?? 0;
       bytes[at + i] = value;
-      if (!Object.is(bytes[at + i], value)) return i;
+      if (bytes[at + i] !== value || isMinusZero(value)) return i;
     }
     return -1;
   },
