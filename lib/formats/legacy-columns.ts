@@ -4,7 +4,7 @@ import type { Hash64 } from './legacy-hash.js';
 
 /** A list of float64 values or of hashes, not of both. */
 export class Column {
-  #values = new Float64Array(1024);
+  #values = new Float64Array(64);
   #halves = new Uint32Array(this.#values.buffer);
   #length = 0;
 

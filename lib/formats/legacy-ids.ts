@@ -1,6 +1,6 @@
 /** The ids of the old server's entries: their texts where they can be trusted. Threads: no state. */
 import { isUtf8 } from 'node:buffer';
-import { HEADER_BYTES, TEXT_BYTES, type LegacyEntry, type LegacyHeader } from './legacy-header.js';
+import { TEXT_BYTES, type LegacyEntry, type LegacyHeader } from './legacy-header.js';
 import { hasHash, hexOf, type Hash64 } from './legacy-hash.js';
 import { readPieces, type ReadAt } from './legacy-reads.js';
 import type { IdType } from '../types.js';
@@ -23,7 +23,7 @@ export const WITHOUT_ID = 'hash:';
  * @returns a function that gives the ids of entries: `hash:` and 16 digits where there is no other
  */
 export function idReader(readAt: ReadAt, header: LegacyHeader, idOf: (hash: Hash64) => string | undefined): IdReader {
-  const isReadable = ({ textOffset }: LegacyEntry): boolean => textOffset >= HEADER_BYTES && textOffset < header.size;
+  const isReadable = ({ textOffset }: LegacyEntry): boolean => textOffset < header.size;
   return async (entries) => {
     const offsets = Float64Array.from(entries.filter(isReadable), (entry) => entry.textOffset);
     const texts = await readPieces(readAt, offsets, TEXT_BYTES, header.size);
@@ -38,7 +38,7 @@ export function idReader(readAt: ReadAt, header: LegacyHeader, idOf: (hash: Hash
 function textAt(texts: Buffer, at: number, hash: Hash64): string | undefined {
   let end = at;
   while (end < at + TEXT_BYTES && texts[end] !== 0) end++;
-  if (end === at || end === at + TEXT_BYTES || !hasHash(texts, at, end, hash)) return undefined;
+  if (end === at || !hasHash(texts, at, end, hash)) return undefined;
   const text = texts.toString('utf8', at, end);
   // The replacement character may be the id's own.
   return text.includes('\ufffd') && !isUtf8(texts.subarray(at, end)) ? undefined : text;

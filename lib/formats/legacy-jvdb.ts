@@ -15,7 +15,7 @@ import { indexOf, survey, type Survey } from './legacy-survey.js';
 import type { Format, InBatch, InTable, InvalidRecord, ReadOptions, Source } from './types.js';
 
 /** Vectors read together, in the order of their places: the longer, the less is read twice. */
-const WINDOW_BYTES = 16 << 20;
+const WINDOW_BYTES = 32 << 20;
 const WINDOW_ENTRIES = 65_536;
 /** Invalid records that make a batch. */
 const INVALID_AT_ONCE = 1000;
@@ -211,7 +211,7 @@ class Table implements LegacyTable {
     }
     made.add(row, entry.slot + 1, id, metadata);
     this.report.taken++;
-    if (text === WITHOUT_ID + hexOf(entry)) this.report.withoutId++;
+    if (text.startsWith(WITHOUT_ID) && text === WITHOUT_ID + hexOf(entry)) this.report.withoutId++;
     return undefined;
   }
 }

@@ -2,6 +2,7 @@
  * Damaged files of the old server: an error, or what is whole. They have no checksums, so a value that changed is a
  * value; nothing else may give a vector that an id did not have.
  */
+import type { JvdbError } from '../../../lib/errors.js';
 import { legacyFormat, legacyJvdb } from '../../../lib/formats/legacy-jvdb.js';
 import { found, sourceOf, type Found } from '../../formats.js';
 import { bitsOf, fixture, hashOf, hex, oldFile } from './legacy-files.js';
@@ -13,7 +14,7 @@ async function readOrRefused(file: Buffer, format = legacyJvdb): Promise<Found |
     const [table] = await found(format, sourceOf(file), { allowNonFinite: true });
     return table!;
   } catch (thrown) {
-    expect(thrown).toMatchObject({ code: 'JVDB_INVALID_ARGUMENT' });
+    if ((thrown as JvdbError).code !== 'JVDB_INVALID_ARGUMENT') throw thrown;
     return (thrown as Error).message;
   }
 }
@@ -47,18 +48,19 @@ describe.each(['tiny-4x10', 'longid-4x4'])('%s', (name) => {
 
   test('cut anywhere is refused', async () => {
     for (let length = 0; length < file.length; length++) {
-      expect(await readOrRefused(file.subarray(0, length))).toMatch(
-        /^test (has \d+ bytes, a file|is cut short or dam)/,
-      );
+      const message = await readOrRefused(file.subarray(0, length));
+      if (typeof message === 'string' && /^test (has \d+ bytes, a file|is cut short or dam)/.test(message)) continue;
+      throw new Error(`${length} bytes are read: ${JSON.stringify(message)}`);
     }
   });
 
   test('with any byte damaged gives no wrong vector', async () => {
     const entries = await entriesOf(file);
     for (let at = 0; at < file.length; at++) {
-      // What is in use, and a once over the rest.
+      // What is in use, and once what isn't, of which both files have the same.
       const isUsed = at < 128 || file[at] !== 0 || file[at - 1] !== 0;
-      for (const flip of isUsed ? FLIPS : FLIPS.slice(at % 4, (at % 4) + 1)) {
+      const unused = name.startsWith('tiny') ? [FLIPS[at % 4]!] : [];
+      for (const flip of isUsed ? FLIPS : unused) {
         const damaged = Buffer.from(file);
         damaged[at]! ^= flip;
         const table = await readOrRefused(damaged);

@@ -141,6 +141,10 @@ describe('entries', () => {
     expect(two({ flags }).readBigUInt64LE(128 + 64 * (table.invalid[0]!.record - 1))).toBe(hashOf('b'));
   });
 
+  test.each([1n, 2n ** 32n, 2n ** 63n])('of hash %d without flags are not taken for empty', async (hash) => {
+    expect((await read(two({ hash, flags: 0 }))).invalid).toHaveLength(1);
+  });
+
   test('whose hash is 0 are found', async () => {
     const id = 'U"      t{R\u000fU8`\u0014';
     expect(hashOf(id)).toBe(0n);
@@ -162,6 +166,17 @@ describe('entries', () => {
     expect(await ids({ id: '' })).toEqual(['a', 'hash:553e93901e462a6e']);
     expect(await ids({ id: Buffer.from([0xff]) })).toEqual(['a', `hash:${hex(hashOf(Buffer.from([0xff])))}`]);
     expect(await ids({ id: '\ufffd' })).toEqual(['a', '\ufffd']);
+  });
+
+  test.each([
+    ['\ufffd', '\ud800'],
+    ['', ''],
+    ['x'.repeat(1025), 'x'.repeat(1025)],
+  ])('with the hash of what cannot be an id (%#) have none', async (id, key) => {
+    const file = oldFile([{ id, text: '?', vector: [1] }]);
+    expect((await read(file, legacyFormat(keys(key)))).ids).toEqual([`hash:${hex(hashOf(id))}`]);
+    const longest = 'x'.repeat(1024);
+    expect((await read(oldFile([{ id: longest, vector: [1] }]), legacyFormat(keys(longest)))).ids).toEqual([longest]);
   });
 
   test('of a file that grew are found by the sidecar, or wherever their text is', async () => {
@@ -228,7 +243,7 @@ describe('entries', () => {
     ['far away', { at: 2 ** 53 - 384 }, {}, 'not within 384 … 416'],
     ['among the ids', {}, { textOffset: 396 }, 'at byte 392, among the texts of ids at 396'],
     ['where none was ever stored', { at: 24 }, {}, 'at byte 408, behind all 2 that were ever stored'],
-    ['between two places', { at: 12 }, { vectorCount: 3 }, 'at byte 396, no multiple of 8 bytes from the first at 384'],
+    ['between two places', { at: 4, vector: [2, 5] }, {}, 'at byte 388, no multiple of 8 bytes from the first at 384'],
   ])('whose vector is %s are invalid', async (_, more, header, reason) => {
     const table = await read(two(more, { capacity: 4, ...header }));
     expect(reasonsOf(table)).toContain(reason);
