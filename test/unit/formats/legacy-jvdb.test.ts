@@ -100,6 +100,11 @@ describe('files of the old server', () => {
     ];
     for (const name of old) expect(legacyJvdb.recognises(fixture(name).file)).toBe(true);
     expect(legacyJvdb.recognises(fixture('tiny-4x10').file.subarray(0, 127))).toBe(false);
+    for (const at of [0, 4, 12, 32, 39, 72, 127]) {
+      const { file } = fixture('tiny-4x10');
+      file[at]! ^= 1;
+      expect(legacyJvdb.recognises(file)).toBe(false);
+    }
     for (const name of ours) {
       const file = readFileSync(path.join(ROOT, `test/fixtures/${name}.jvdb`)).subarray(0, 65_536);
       await expect(read(file)).rejects.toThrow('a database of this package is opened, not imported');
