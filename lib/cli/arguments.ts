@@ -1,5 +1,6 @@
 /** Reads arguments of the command line. Threads: no state. */
 import { InvalidArgumentError } from 'commander';
+import { shown } from '../arguments.js';
 import type { IdType, VectorId } from '../types.js';
 import { UsageError } from './output.js';
 
@@ -19,6 +20,19 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
 }
 
 /**
+ * An option that is a number, whole or not.
+ *
+ * @param text - as given
+ * @returns it
+ * @throws InvalidArgumentError where it isn't one
+ */
+export function finiteNumber(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It must be a number.');
+}
+
+/**
  * A vector as `[1, 2.5, …]`, or numbers with commas or blanks between.
  *
  * @param text - as given
@@ -26,20 +40,17 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
  * @throws UsageError where it isn't one
  */
 export function vectorOf(text: string): number[] {
-  const parts = text
+  const list = text
     .trim()
-    .replace(/^\[/, '')
-    .replace(/\]$/, '')
-    .split(/[\s,]+/)
-    .filter(Boolean);
-  const values = parts.map(Number);
-  const wrong = parts.findIndex((_, i) => !Number.isFinite(values[i]));
-  if (parts.length > 0 && wrong < 0) return values;
-  throw new UsageError(
-    parts.length === 0
-      ? 'the vector is empty; give it as [0.1, 0.2]'
-      : `${parts[wrong] ?? ''} in the vector is no number`,
-  );
+    .replace(/^\[([^]*)\]$/, '$1')
+    .trim();
+  if (list === '') throw new UsageError('the vector is empty; give it as [0.1, 0.2]');
+  return list.split(/\s*,\s*|\s+/).map((part) => {
+    if (part === '') throw new UsageError('the vector has a comma with no number beside it');
+    const value = Number(part);
+    if (Number.isFinite(value)) return value;
+    throw new UsageError(`${shown(part)} in the vector is no number`);
+  });
 }
 
 /**

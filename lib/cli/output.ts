@@ -7,8 +7,31 @@ import { describe, JvdbError } from '../errors.js';
 /** Wrong usage: exit status 2. */
 export class UsageError extends Error {}
 
-/** A value in a table: undefined is an empty cell. */
-export type Cell = string | number | bigint | boolean | Date | undefined;
+/** What people read in other words than machines: sizes with units, rounded numbers. */
+export class Shown {
+  /**
+   * Two words for the same.
+   *
+   * @param value - for machines
+   * @param text - for people
+   */
+  constructor(
+    readonly value: unknown,
+    readonly text: string,
+  ) {}
+
+  /**
+   * For JSON.stringify.
+   *
+   * @returns what machines read
+   */
+  toJSON(): unknown {
+    return this.value;
+  }
+}
+
+/** A value in a table: undefined is an empty cell; people read objects as JSON. */
+export type Cell = string | number | bigint | boolean | object | undefined;
 
 /** How far long work has come; totals are 0 where they aren't known. */
 export interface Step {
@@ -62,9 +85,7 @@ export class Output {
     }
     const keys = Object.keys(first);
     const cells = rows.map((row) => keys.map((key) => text(row[key])));
-    const isNumber = keys.map((key) =>
-      rows.every((row) => ['number', 'bigint', 'undefined'].includes(typeof row[key])),
-    );
+    const isNumber = keys.map((key) => rows.every((row) => isNumeric(row[key])));
     const widths = keys.map((key, i) => Math.max(key.length, ...cells.map((row) => row[i]?.length ?? 0)));
     const line = (values: readonly string[]): string =>
       values
@@ -88,6 +109,23 @@ export class Output {
     const entries = Object.entries(values).filter(([, value]) => value !== undefined);
     const width = Math.max(0, ...entries.map(([key]) => key.length));
     for (const [key, value] of entries) this.#write(`${this.#bold(key.padEnd(width))}  ${text(value)}\n`);
+  }
+
+  /**
+   * Several things and their properties, with an empty line between; an array for machines.
+   *
+   * @param all - of each its values by name
+   */
+  records(all: readonly Readonly<Record<string, unknown>>[]): void {
+    this.#clear();
+    if (this.#json) {
+      this.#write(json(all));
+      return;
+    }
+    all.forEach((values, i) => {
+      if (i > 0) this.#write('\n');
+      this.record(values);
+    });
   }
 
   /**
@@ -177,15 +215,45 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/**
+ * Bytes in a table or record.
+ *
+ * @param value - how many
+ * @returns the number for machines, its text for people
+ */
+export function size(value: number): Shown {
+  return new Shown(value, bytes(value));
+}
+
+function isNumeric(value: unknown): boolean {
+  const of = value instanceof Shown ? value.value : value;
+  return ['number', 'bigint', 'undefined'].includes(typeof of);
+}
+
+// An id or metadata may have what moves a terminal's cursor, or ends a line.
 function text(value: unknown): string {
+  return wordsOf(value).replaceAll(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function wordsOf(value: unknown): string {
   if (value === undefined || value === null) return '';
+  if (value instanceof Shown) return value.text;
   if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value, plain) : (value as string);
+  return typeof value === 'object' ? JSON.stringify(value, plain) : `${value as number}`;
 }
 
 function plain(_: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
-  return value instanceof Float32Array ? Array.from(value) : value;
+  return value instanceof Float32Array ? Array.from(value, shortest) : value;
+}
+
+// The float32 0.1 as 0.1, not as 0.10000000149011612: rounded to a float32 again, it is the same.
+function shortest(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, plain)}\n`;

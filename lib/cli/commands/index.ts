@@ -23,4 +23,14 @@ export interface CommandEntry {
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'create', summary: 'create a database', load: () => import('./create.js') },
+  { name: 'drop', summary: 'delete a database', load: () => import('./drop.js') },
+  { name: 'insert', summary: 'store a vector', load: () => import('./insert.js') },
+  { name: 'get', summary: 'print vectors by their ids', load: () => import('./get.js') },
+  { name: 'update', summary: 'change a vector, its metadata or both', load: () => import('./update.js') },
+  { name: 'delete', summary: 'delete vectors', load: () => import('./delete.js') },
+  { name: 'query', summary: 'find the vectors most like one', load: () => import('./query.js') },
+  { name: 'count', summary: 'count vectors', load: () => import('./count.js') },
+  { name: 'list', summary: 'list the databases', load: () => import('./list.js') },
+  { name: 'info', summary: 'print what a database is', load: () => import('./info.js') },
+  { name: 'stats', summary: 'print figures of a database, or of all', load: () => import('./stats.js') },
 ];
