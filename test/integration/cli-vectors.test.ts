@@ -130,7 +130,7 @@ test('updates change what is given, deletions what is there', async () => {
   expect(await run('update', ...at, '9', '--vector', '1,2')).toEqual(failed(absent));
   expect(await run('update', ...at, '9', '--metadata', '{}')).toEqual(failed(absent));
 
-  expect(await run('delete', ...at, '2', '9', '--id', '1')).toEqual({
+  expect(await run('delete', ...at, '2', '9', '2', '--id', '1', '9')).toEqual({
     ...done('deleted 2 from changed\n'),
     stderr: `jvdb: ${absent}\n`,
   });

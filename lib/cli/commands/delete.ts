@@ -24,7 +24,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
       const { database } = options;
       const { deleted, absent } = change(run, (all) => {
         const { idType } = all.getDatabaseInfo(database);
-        const ids = options.id.map((one) => idOf(one, idType));
+        const ids = [...new Set(options.id.map((one) => idOf(one, idType)))];
         return { absent: ids.filter((id) => !all.has(database, id)), deleted: all.batchDelete(database, ids) };
       });
       if (deleted === 0) throw noVectors(database, absent);

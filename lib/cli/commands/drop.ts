@@ -1,6 +1,6 @@
 /** jvdb drop */
 import type { Command } from 'commander';
-import { noDatabase } from '../../persistence/names.js';
+import { JvdbError } from '../../errors.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { change } from '../vectors.js';
 
@@ -15,7 +15,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .action((name: string, options: GlobalOptions) => {
       const run = context(options);
       const dropped = change(run, (all) => all.deleteDatabase(name));
-      if (!dropped) throw noDatabase(name, run.storage);
+      if (!dropped) throw new JvdbError('JVDB_NOT_FOUND', `there is no database ${name} in ${run.storage}`);
       run.output.done(`dropped ${name}`, { name });
     });
 }
