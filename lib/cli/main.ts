@@ -22,7 +22,12 @@ export async function main(args: readonly string[], version: string): Promise<nu
     signalled = signal;
     stop.abort(new UsageError(`stopped by ${signal}; what was done until then is whole`));
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // Else Node would end it as if all were done.
+  const onIdle = (): void => {
+    process.stderr.write('jvdb: ended before the work was done, waiting for nothing; please report this\n');
+    process.exitCode = 1;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).once('beforeExit', onIdle);
   // A reader that has enough, such as head, ends the program like any other.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
@@ -31,7 +36,7 @@ export async function main(args: readonly string[], version: string): Promise<nu
   } catch (thrown) {
     return failed(thrown, stop.signal);
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('beforeExit', onIdle);
   }
 }
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PersistentDatabasePersistence } from '../../lib/index.js';
 import { asked, jvdb } from '../cli.js';
-import { Directory, type Ended } from '../support.js';
+import { Directory, runScript, type Ended } from '../support.js';
 
 const directory = new Directory();
 const storage = path.join(directory.path, 'data');
@@ -180,4 +180,14 @@ test('wrong usage has exit status 2', async () => {
     wrong("option '--top-k <n>' argument '0' is invalid. It must be a whole number from 1 to 9007199254740991."),
     wrong("option '--min-score <score>' argument 'high' is invalid. It must be a number."),
   ]);
+});
+
+test('what never ends has failed', async () => {
+  const script = `
+    require('node:fs/promises').open = () => new Promise(() => undefined);
+    void require('./dist/cli/main.js').main(process.argv.slice(1), '').then((status) => (process.exitCode = status));`;
+  const args = ['insert', '--database', 'points', '--id', '1', '--file', 'vector'];
+  expect(await runScript(script, '--', ...args, '--storage', storage)).toEqual(
+    failed('ended before the work was done, waiting for nothing; please report this'),
+  );
 });
