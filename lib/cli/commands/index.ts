@@ -33,4 +33,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'list', summary: 'list the databases', load: () => import('./list.js') },
   { name: 'info', summary: 'print what a database is', load: () => import('./info.js') },
   { name: 'stats', summary: 'print figures of a database, or of all', load: () => import('./stats.js') },
+  { name: 'verify', summary: 'look for damage in databases, a file or backups', load: () => import('./verify.js') },
+  { name: 'salvage', summary: 'copy what is whole out of a damaged file', load: () => import('./salvage.js') },
+  {
+    name: 'compact',
+    summary: 'give back the space of replaced and deleted vectors',
+    load: () => import('./compact.js'),
+  },
+  { name: 'backup', summary: 'back up databases, while they are in use', load: () => import('./backup.js') },
+  { name: 'backups', summary: 'list backups', load: () => import('./backups.js') },
+  { name: 'restore', summary: 'make databases of backups', load: () => import('./restore.js') },
+  { name: 'inspect', summary: 'show what a file is made of, byte by byte', load: () => import('./inspect.js') },
+  {
+    name: 'estimate',
+    summary: 'compute disk and memory before there is any data',
+    load: () => import('./estimate.js'),
+  },
+  { name: 'bench', summary: 'measure this machine, and test it', load: () => import('./bench.js') },
+  { name: 'completion', summary: 'print the completion script of a shell', load: () => import('./completion.js') },
 ];

@@ -1,0 +1,51 @@
+/** Prints reports: as they are for machines, the columns that matter for people. Threads: no state. */
+import type { BackupInfo } from '../backup/types.js';
+import type { VerifyError } from '../upkeep-types.js';
+import type { Context, GlobalOptions } from './context.js';
+import { bytes, type Cell } from './output.js';
+
+/**
+ * Prints reports of the same kind.
+ *
+ * @param run - the context
+ * @param options - whether machines read it
+ * @param reports - in full
+ * @param row - what people read of each
+ * @param none - what they read where there are none
+ */
+export function tellReports<T extends object>(
+  run: Context,
+  options: GlobalOptions,
+  reports: readonly T[],
+  row: (report: T) => Record<string, Cell>,
+  none: string,
+): void {
+  if (options.json === true) run.output.record(reports as unknown as Record<string, unknown>);
+  else run.output.table(reports.map(row), none);
+}
+
+/**
+ * Prints errors below a table.
+ *
+ * @param run - the context
+ * @param name - of what is wrong
+ * @param errors - the first of them
+ * @param count - of all of them
+ */
+export function tellErrors(run: Context, name: string, errors: readonly VerifyError[], count = errors.length): void {
+  if (errors.length === 0) return;
+  run.output.done(`\n${name}:`, {});
+  run.output.table(errors.map(({ offset, lsn, message }) => ({ offset, lsn: lsn === 0 ? undefined : lsn, message })));
+  if (count > errors.length) run.output.done(`and ${count - errors.length} more`, {});
+}
+
+/**
+ * What people read of a backup.
+ *
+ * @param backup - of which
+ * @returns a row
+ */
+export function backupRow(backup: BackupInfo): Record<string, Cell> {
+  const { name, id, createdAt, base, vectorCount, lastLsn } = backup;
+  return { name, backup: id, made: createdAt, vectors: vectorCount, lastLsn, size: bytes(backup.bytes), follows: base };
+}
