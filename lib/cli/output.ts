@@ -239,7 +239,8 @@ function wordsOf(value: unknown): string {
   if (value === undefined || value === null) return '';
   if (value instanceof Shown) return value.text;
   if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value, plain) : `${value as number}`;
+  if (typeof value === 'object') return JSON.stringify(value, plain);
+  return `${value as number}`;
 }
 
 function plain(_: string, value: unknown): unknown {
