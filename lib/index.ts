@@ -32,8 +32,9 @@ export type {
 export { SignalHandler, type ShutdownCallback, type SignalHandlerOptions, type SignalName } from './signal-handler.js';
 export { simd } from './simd.js';
 export { MemoryMappedVectorStore } from './store.js';
-export { exportVectors } from './transfer/export.js';
+export { exportDatabases, exportVectors } from './transfer/export.js';
 export { importVectors } from './transfer/import.js';
+export { importDatabases } from './transfer/import-databases.js';
 export type { NamedDatabase } from './transfer/target.js';
 export type { ExportOptions, ExportReport, ImportOptions, ImportReport, TransferProgress } from './transfer/types.js';
 export type {

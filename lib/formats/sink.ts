@@ -132,7 +132,7 @@ async function writeStream(
   stream.on('error', onError);
   try {
     for await (const piece of pieces) {
-      if (failure === undefined && !stream.write(piece)) await Promise.race([once(stream, 'drain'), ended(stream)]);
+      if (failure === undefined && !stream.write(piece)) await drained(stream);
       if (failure !== undefined) break;
       onBytes(piece.length);
     }
@@ -151,10 +151,13 @@ async function writeStream(
   if (failure !== undefined) throw cannot('the output', failure);
 }
 
-function ended(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('close', () => {
-      resolve();
-    });
-  });
+// Or ended: then nothing drains.
+async function drained(stream: Writable): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  try {
+    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
+  } finally {
+    waiting.abort();
+  }
 }

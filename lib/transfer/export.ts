@@ -1,14 +1,15 @@
-/** Vectors from a store into files of other formats. Threads: as the store's. */
-import { checkKeys, flag, invalid } from '../arguments.js';
+/** Vectors from a store, or databases, into files of other formats. Threads: as the store's. */
+import { checkKeys, flag, invalid, shown } from '../arguments.js';
 import { formatNamed, formatsOfName, type FormatName } from '../formats/recognise.js';
 import { writeTo, type ExportSink } from '../formats/sink.js';
-import type { Batch, Format, OutTable } from '../formats/types.js';
+import type { Format, OutTable } from '../formats/types.js';
+import type { DatabasePersistence } from '../persistence/interface.js';
 import type { MemoryMappedVectorStore } from '../store.js';
-import { COLUMNS } from '../store-reader.js';
+import { StoreTable, tableOf, type CountingTable } from './tables.js';
 import { Teller } from './teller.js';
-import type { ExportOptions, ExportReport } from './types.js';
+import type { ExportDatabasesOptions, ExportOptions, ExportReport, SinkOptions } from './types.js';
 
-const KEYS = ['format', 'signal', 'onProgress', 'gzip', 'overwrite', 'name'];
+const KEYS = ['format', 'signal', 'onProgress', 'gzip', 'overwrite'];
 
 /**
  * Exports all vectors of a store, as of this call, in the order of their last write. What is written meanwhile
@@ -27,33 +28,39 @@ export async function exportVectors(
   sink: ExportSink,
   options: ExportOptions = {},
 ): Promise<ExportReport> {
-  checkKeys(options, KEYS, 'options of exportVectors');
+  checkKeys(options, [...KEYS, 'name'], 'options of exportVectors');
   const format = formatFor(sink, options.format);
-  const began = performance.now();
   const table = new StoreTable(store, options.name ?? 'vectors');
-  let bytes = 0;
-  const teller = new Teller(options, () => ({
-    doneBytes: bytes,
-    totalBytes: 0,
-    records: table.done,
-    totalRecords: table.count,
-  }));
   try {
-    options.signal?.throwIfAborted();
-    teller.tell();
-    const given = typeof sink === 'string' ? sink : '';
-    await writeTo(sink, stepping(format.write(only(table)), teller), {
-      gzip: flag(options.gzip, 'gzip') ?? given.toLowerCase().endsWith('.gz'),
-      overwrite: flag(options.overwrite, 'overwrite') ?? false,
-      onBytes: (more) => {
-        bytes += more;
-      },
-    });
+    return await writeTables(format, [() => table], sink, options);
   } finally {
-    table.end();
+    table.end(); // also where nothing asked for its rows
   }
-  teller.tell();
-  return { format: format.name as FormatName, records: table.done, bytes, durationMs: performance.now() - began };
+}
+
+/**
+ * Exports databases into one document, each as of the moment it is reached; formats that hold one table take one
+ * database.
+ *
+ * @param persistence - where they are
+ * @param sink - as for exportVectors
+ * @param options - see `ExportDatabasesOptions`
+ * @returns a promise of what was written
+ * @throws JvdbError as exportVectors does; `JVDB_NOT_FOUND` where there is no such database
+ */
+export async function exportDatabases(
+  persistence: DatabasePersistence,
+  sink: ExportSink,
+  options: ExportDatabasesOptions = {},
+): Promise<ExportReport> {
+  checkKeys(options, [...KEYS, 'databases'], 'options of exportDatabases');
+  const format = formatFor(sink, options.format);
+  const names: readonly string[] = options.databases ?? persistence.listDatabases();
+  if (options.databases !== undefined && !Array.isArray(options.databases))
+    throw invalid(`databases must be an array of names, not ${shown(names)}`);
+  for (const name of names) persistence.getDatabaseInfo(name); // that it is there, before anything is written
+  const tables = names.map((name) => async () => tableOf(persistence, name));
+  return writeTables(format, tables, sink, options);
 }
 
 type WritableFormat = Format & { write: NonNullable<Format['write']> };
@@ -61,62 +68,58 @@ type WritableFormat = Format & { write: NonNullable<Format['write']> };
 function formatFor(sink: ExportSink, name: FormatName | undefined): WritableFormat {
   const [format] = name === undefined ? formatsOfName(typeof sink === 'string' ? sink : '') : [formatNamed(name)];
   if (format === undefined) {
-    throw invalid(
-      `the format of ${typeof sink === 'string' ? sink : 'a stream'} can't be told by its name; name it by the option format`,
-    );
+    const what = typeof sink === 'string' ? sink : 'a stream';
+    throw invalid(`the format of ${what} can't be told by its name; name it by the option format`);
   }
   if (format.write === undefined)
     throw invalid(`${format.name} is only read; name another format by the option format`);
   return format as WritableFormat;
 }
 
-async function* only(table: OutTable): AsyncGenerator<OutTable> {
-  yield await Promise.resolve(table);
+async function writeTables(
+  format: WritableFormat,
+  tables: readonly (() => CountingTable | Promise<CountingTable>)[],
+  sink: ExportSink,
+  options: SinkOptions,
+): Promise<ExportReport> {
+  const began = performance.now();
+  let bytes = 0;
+  let records = 0;
+  let current: CountingTable | undefined;
+  const teller = new Teller(options, () => ({
+    doneBytes: bytes,
+    totalBytes: 0,
+    records: records + (current?.done ?? 0),
+    totalRecords: tables.length === 1 ? (current?.count ?? 0) : 0,
+  }));
+  const opened = async function* (): AsyncGenerator<OutTable> {
+    for (const open of tables) {
+      current = await open();
+      try {
+        yield current;
+        records += current.done;
+      } finally {
+        current.end();
+        current = undefined;
+      }
+    }
+  };
+  options.signal?.throwIfAborted();
+  teller.tell();
+  await writeTo(sink, stepping(format.write(opened()), teller), {
+    gzip: flag(options.gzip, 'gzip') ?? (typeof sink === 'string' && sink.toLowerCase().endsWith('.gz')),
+    overwrite: flag(options.overwrite, 'overwrite') ?? false,
+    onBytes: (more) => {
+      bytes += more;
+    },
+  });
+  teller.tell();
+  return { format: format.name as FormatName, records, bytes, durationMs: performance.now() - began };
 }
 
 async function* stepping(pieces: AsyncIterable<Uint8Array>, teller: Teller): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
     teller.step();
     yield piece;
-  }
-}
-
-/** A store as of now, as formats take it. */
-class StoreTable implements OutTable {
-  readonly name: string;
-  readonly dimension: number;
-  readonly distanceMetric;
-  readonly idType;
-  readonly count: number;
-  readonly #columns;
-  done = 0;
-
-  constructor(store: MemoryMappedVectorStore<object>, name: string) {
-    this.name = name;
-    this.dimension = store.dimension;
-    this.distanceMetric = store.metric;
-    this.idType = store.idType;
-    this.#columns = store[COLUMNS]();
-    this.count = this.#columns.count;
-  }
-
-  end(): void {
-    this.#columns.end();
-  }
-
-  async *rows(): AsyncGenerator<Batch> {
-    for (;;) {
-      const [ids, metadata, , , vectors] = await this.#columns.next();
-      if (ids.length === 0) return;
-      this.done += ids.length;
-      // Where there is none the addon leaves a hole.
-      const hasMetadata = metadata.some((one) => one !== undefined);
-      yield {
-        count: ids.length,
-        ids,
-        vectors: new Float32Array(vectors),
-        metadata: hasMetadata ? Array.from(metadata) : undefined,
-      };
-    }
   }
 }

@@ -23,8 +23,11 @@ export interface CommandEntry {
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'create', summary: 'create a database', load: () => import('./create.js') },
+  { name: 'import', summary: 'store what is in a file of another format', load: () => import('./import.js') },
+  { name: 'export', summary: 'write databases to a file of another format', load: () => import('./export.js') },
   { name: 'drop', summary: 'delete a database', load: () => import('./drop.js') },
   { name: 'insert', summary: 'store a vector', load: () => import('./insert.js') },
+  { name: 'batch-insert', summary: 'store many vectors', load: () => import('./batch-insert.js') },
   { name: 'get', summary: 'print vectors by their ids', load: () => import('./get.js') },
   { name: 'update', summary: 'change a vector, its metadata or both', load: () => import('./update.js') },
   { name: 'delete', summary: 'delete vectors', load: () => import('./delete.js') },

@@ -1,0 +1,107 @@
+/** What importing and exporting commands share: options, progress, the file of invalid records. Threads: no state. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { FORMATS, type FormatName } from '../formats/recognise.js';
+import type { InvalidRecord } from '../formats/types.js';
+import type { RecordOptions, TransferOptions, TransferProgress } from '../transfer/types.js';
+import { wholeNumber } from './arguments.js';
+import type { Context } from './context.js';
+
+/** Options of commands that import. */
+export interface ImportingOptions {
+  /** The format. */
+  format?: FormatName;
+  /** Records of a change. */
+  batchSize?: number;
+  /** Of what has no ids. */
+  firstId?: number;
+  /** Pass over invalid records. */
+  skipInvalid?: boolean;
+  /** The file for them. */
+  invalidFile?: string;
+}
+
+/**
+ * The option that names a format.
+ *
+ * @param writes - only formats that can be written
+ * @returns the option
+ */
+export function formatOption(writes: boolean): Option {
+  const names = FORMATS.filter(({ write }) => !writes || write !== undefined).map(({ name }) => name);
+  return new Option('--format <format>', 'default: as the content or the name says').choices(names);
+}
+
+/**
+ * Adds the options of importing.
+ *
+ * @param command - gets them
+ * @returns the same
+ */
+export function addImportOptions(command: Command): Command {
+  return command
+    .addOption(formatOption(false))
+    .option('--batch-size <n>', 'records that make a change', wholeNumber(1, 1_000_000), 1000)
+    .option('--first-id <n>', 'id of the first vector in formats without ids', wholeNumber(0), 0)
+    .option('--skip-invalid', 'pass over records that cannot be read, and count them')
+    .option('--invalid-file <file>', 'write them there, a JSON line each (implies --skip-invalid)');
+}
+
+/**
+ * Progress for people.
+ *
+ * @param run - of the command
+ * @returns signal and onProgress, as imports and exports take them
+ */
+export function watched(run: Context): Pick<TransferOptions, 'signal' | 'onProgress'> {
+  return {
+    signal: run.signal,
+    onProgress: ({ doneBytes, totalBytes, records, totalRecords }: TransferProgress) => {
+      if (totalRecords > 0) run.output.progress({ done: records, total: totalRecords, unit: 'records' });
+      else if (totalBytes > 0) run.output.progress({ done: doneBytes, total: totalBytes, unit: 'bytes' });
+      else run.output.progress({ done: records, total: 0, unit: 'records' });
+    },
+  };
+}
+
+/**
+ * Runs an import with the options that were given.
+ *
+ * @param run - of the command
+ * @param options - as given
+ * @param call - imports
+ * @returns a promise of what the call's comes to
+ */
+export async function importing<T>(
+  run: Context,
+  options: ImportingOptions,
+  call: (options: RecordOptions) => Promise<T>,
+): Promise<T> {
+  const { format, batchSize, firstId, skipInvalid, invalidFile } = options;
+  const file = invalidFile === undefined ? undefined : openSync(invalidFile, 'w');
+  try {
+    return await call({
+      ...{ format, batchSize, firstId, skipInvalid: skipInvalid === true || file !== undefined },
+      ...watched(run),
+      onInvalid: (record: InvalidRecord) => {
+        if (file !== undefined) writeSync(file, `${JSON.stringify(record)}\n`);
+      },
+    });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/**
+ * How much was imported, for people.
+ *
+ * @param stored - vectors
+ * @param invalid - records that were passed over
+ * @param durationMs - how long it took
+ * @returns a text
+ */
+export function amountOf(stored: number, invalid: number, durationMs: number): string {
+  const rate = durationMs > 0 ? `, ${Math.round((1000 * stored) / durationMs).toLocaleString('en')} a second` : '';
+  const wrong = invalid > 0 ? `, ${invalid.toLocaleString('en')} invalid records passed over` : '';
+  return `${stored.toLocaleString('en')} vectors${wrong}${rate}`;
+}

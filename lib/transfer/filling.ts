@@ -1,0 +1,165 @@
+/**
+ * The rows of one table into one store: stores a batch while the next one is read, numbers what has no ids,
+ * passes over what is invalid or was stored before. Threads: as the store's.
+ */
+import { invalid } from '../arguments.js';
+import { JvdbError } from '../errors.js';
+import type { InBatch, InvalidRecord } from '../formats/types.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { Target } from './target.js';
+import type { RecordOptions } from './types.js';
+
+const CHECKPOINT_MS = 5000;
+const SHOWN_RECORDS = 3;
+
+/** Where an import goes on. */
+export interface Resumption {
+  /** Keeps how far it has come. */
+  file: Checkpoint;
+  /** Records that are stored already. */
+  records: number;
+}
+
+/** One table on its way into a store. */
+export class Filling {
+  /** Records read. */
+  position = 0;
+  /** Vectors stored. */
+  stored = 0;
+  /** Records passed over. */
+  invalid = 0;
+  /** Records that an earlier import had read. */
+  readonly resumedAt: number;
+  readonly #source: string;
+  readonly #target: Target;
+  readonly #options: RecordOptions;
+  readonly #checkpoint: Checkpoint | undefined;
+  #keptAt = performance.now();
+  #storedTo = 0;
+  /** The batch that is being stored while the next one is read. */
+  #storing: Promise<void> | undefined;
+
+  /**
+   * @param source - its name, for messages
+   * @param target - what to fill
+   * @param options - as given by the caller
+   * @param resumption - where it goes on, if that is kept
+   */
+  constructor(source: string, target: Target, options: RecordOptions, resumption?: Resumption) {
+    this.#source = source;
+    this.#target = target;
+    this.#options = options;
+    this.#checkpoint = resumption?.file;
+    this.resumedAt = resumption?.records ?? 0;
+  }
+
+  /**
+   * Takes the next batch; the one before is stored when the promise is fulfilled.
+   *
+   * @param batch - as it was read
+   */
+  async add(batch: InBatch): Promise<void> {
+    const before = Math.max(this.position, this.resumedAt);
+    this.position = batch.position;
+    const fresh = batch.invalid.filter(({ record }) => record > this.resumedAt);
+    if (fresh.length > 0) this.#report(fresh, before);
+    const { dimension } = this.#target;
+    const most = this.#options.batchSize ?? batch.count;
+    for (let from = firstAfter(batch, this.resumedAt); from < batch.count; from += most) {
+      const to = Math.min(from + most, batch.count);
+      await this.#settle();
+      const position = to === batch.count ? batch.position : recordOf(batch, to - 1);
+      const storing = this.#target.store(
+        this.#idsOf(batch, from, to),
+        batch.vectors.subarray(from * dimension, to * dimension),
+        batch.metadata?.slice(from, to),
+      );
+      this.#storing = storing.then(async () => {
+        this.stored += to - from;
+        this.#storedTo = position;
+        if (performance.now() - this.#keptAt >= CHECKPOINT_MS) await this.#keep();
+      });
+      this.#storing.catch(() => undefined); // seen by #settle
+    }
+  }
+
+  /**
+   * All was given: it is stored and flushed when the promise is fulfilled.
+   *
+   * @throws JvdbError `JVDB_CONFLICT` where there were fewer records than an earlier import had read
+   */
+  async end(): Promise<void> {
+    await this.#settle();
+    if (this.position < this.resumedAt) {
+      throw new JvdbError(
+        'JVDB_CONFLICT',
+        `${this.#source} has ${this.position} records, but an earlier import had read ${this.resumedAt}`,
+      );
+    }
+    await this.#target.flush();
+    await this.#checkpoint?.remove();
+  }
+
+  /** It failed: keeps how far it has come. What fails now is not the first error. */
+  async giveUp(): Promise<void> {
+    await this.#settle().catch(() => undefined);
+    await this.#keep().catch(() => undefined);
+  }
+
+  #report(records: readonly InvalidRecord[], before: number): void {
+    if (this.#options.skipInvalid !== true) {
+      const said = records.slice(0, SHOWN_RECORDS).map((one) => describeRecord(this.#source, one));
+      const more = records.length > SHOWN_RECORDS ? ` (and ${records.length - SHOWN_RECORDS} more near by)` : '';
+      const stored = before === 0 ? 'nothing was imported' : `the first ${before} records were imported`;
+      throw invalid(`${said.join('; ')}${more}; ${stored}; skipInvalid passes over such records`);
+    }
+    this.invalid += records.length;
+    for (const record of records) this.#options.onInvalid?.(record);
+  }
+
+  async #settle(): Promise<void> {
+    const storing = this.#storing;
+    this.#storing = undefined;
+    await storing;
+  }
+
+  #idsOf(batch: InBatch, from: number, to: number): Float64Array | (number | bigint | string)[] {
+    if (batch.ids !== undefined) return batch.ids.slice(from, to);
+    const first = this.#options.firstId ?? 0;
+    const numbers = Float64Array.from({ length: to - from }, (_, i) => first + recordOf(batch, from + i) - 1);
+    return this.#target.idType === 'int64' ? numbers : Array.from(numbers, String);
+  }
+
+  // In the checkpoint is what is stored and durable.
+  async #keep(): Promise<void> {
+    if (this.#checkpoint === undefined || this.#storedTo <= this.resumedAt) return;
+    await this.#target.flush();
+    await this.#checkpoint.save(this.#storedTo);
+    this.#keptAt = performance.now();
+  }
+}
+
+// Which record a row of a batch is, from 1.
+const recordOf = (batch: InBatch, row: number): number =>
+  batch.records?.[row] ?? batch.position - batch.count + row + 1;
+
+// The first row of a batch that comes after a record.
+function firstAfter(batch: InBatch, record: number): number {
+  let row = 0;
+  while (row < batch.count && recordOf(batch, row) <= record) row++;
+  return row;
+}
+
+/**
+ * An invalid record as a line of text: `words.csv:17:5: …`.
+ *
+ * @param name - of the source
+ * @param record - what is invalid
+ * @returns the line
+ */
+export function describeRecord(name: string, record: InvalidRecord): string {
+  const { line, column, reason } = record;
+  const where =
+    line === undefined ? `: record ${record.record}` : `:${line}${column === undefined ? '' : `:${column}`}`;
+  return `${name}${where}: ${reason}`;
+}

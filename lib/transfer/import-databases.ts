@@ -1,0 +1,146 @@
+/** Databases from files of other formats into a storage. Threads: as the storage's. */
+import { invalid } from '../arguments.js';
+import { formatNamed, recognise, type FormatName } from '../formats/recognise.js';
+import { openSource, type ImportSource, type OpenSource } from '../formats/source.js';
+import type { InBatch, InTable } from '../formats/types.js';
+import type { DatabasePersistence } from '../persistence/interface.js';
+import { describeRecord, Filling } from './filling.js';
+import { checkDimension } from './import.js';
+import { batchBytes, checkImportOptions } from './options.js';
+import { targetOf, type Target } from './target.js';
+import { Teller } from './teller.js';
+import type { ImportDatabasesOptions, ImportDatabasesReport, ImportedDatabase } from './types.js';
+
+/**
+ * Imports all databases of a document, or one database of any format: it is created where there is none, as what
+ * is read says, else filled further. As `importVectors` otherwise.
+ *
+ * @param persistence - where to
+ * @param source - as for importVectors
+ * @param options - see `ImportDatabasesOptions`
+ * @returns a promise of what was done, database by database; all of it is durable
+ * @throws JvdbError as importVectors does; `JVDB_INVALID_ARGUMENT` where a table has no name and none is given
+ */
+export async function importDatabases(
+  persistence: DatabasePersistence,
+  source: ImportSource,
+  options: ImportDatabasesOptions = {},
+): Promise<ImportDatabasesReport> {
+  checkImportOptions(options, ['database', 'distanceMetric', 'idType'], 'options of importDatabases');
+  const began = performance.now();
+  options.signal?.throwIfAborted();
+  await using opened = await openSource(source);
+  const format = options.format === undefined ? await recognise(opened) : formatNamed(options.format);
+  const databases: ImportedDatabase[] = [];
+  let current: TableImport | undefined;
+  const before = (): number => databases.reduce((sum, { records }) => sum + records, 0);
+  const teller = new Teller(options, () => ({
+    doneBytes: opened.doneBytes,
+    totalBytes: opened.totalBytes ?? 0,
+    records: before() + (current?.position ?? 0),
+    totalRecords: 0,
+  }));
+  teller.tell();
+  const known = knownTarget(persistence, options.database);
+  const how = {
+    dimension: known?.dimension,
+    idType: known?.idType ?? options.idType,
+    allowNonFinite: known?.allowNonFinite ?? false,
+    batchBytes: batchBytes(options, known?.dimension),
+  };
+  for await (const table of format.read(opened, how)) {
+    current = new TableImport(persistence, opened, table, options, databases);
+    databases.push(await current.run(teller));
+    current = undefined;
+  }
+  teller.tell();
+  return {
+    format: format.name as FormatName,
+    databases,
+    bytes: opened.doneBytes,
+    durationMs: performance.now() - began,
+  };
+}
+
+function knownTarget(persistence: DatabasePersistence, database: string | undefined): Target | undefined {
+  return database !== undefined && persistence.hasDatabase(database) ? targetOf({ persistence, database }) : undefined;
+}
+
+class TableImport {
+  readonly #persistence: DatabasePersistence;
+  readonly #source: OpenSource;
+  readonly #table: InTable;
+  readonly #options: ImportDatabasesOptions;
+  readonly #name: string;
+  #created = false;
+  #filling: Filling | undefined;
+
+  constructor(
+    persistence: DatabasePersistence,
+    source: OpenSource,
+    table: InTable,
+    options: ImportDatabasesOptions,
+    done: readonly ImportedDatabase[],
+  ) {
+    this.#persistence = persistence;
+    this.#source = source;
+    this.#table = table;
+    this.#options = options;
+    if (options.database !== undefined && done.length > 0) {
+      throw invalid(
+        `${source.name} holds several databases: leave the option database out, or import one by importVectors`,
+      );
+    }
+    const name = options.database ?? table.name;
+    if (name === undefined) {
+      throw invalid(`${source.name} doesn't say what its database is called: name it by the option database`);
+    }
+    this.#name = name;
+  }
+
+  get position(): number {
+    return this.#filling?.position ?? 0;
+  }
+
+  async run(teller: Teller): Promise<ImportedDatabase> {
+    if (this.#table.dimension !== undefined) this.#prepare(this.#table.dimension, undefined);
+    try {
+      for await (const batch of this.#table.rows()) {
+        teller.step();
+        if (this.#filling === undefined && batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch);
+        if (this.#filling !== undefined) await this.#filling.add(batch);
+        else if (batch.invalid.length > 0) this.#refuse(batch);
+      }
+      await this.#filling?.end();
+    } catch (thrown) {
+      await this.#filling?.giveUp();
+      throw thrown;
+    }
+    const { position = 0, stored = 0, invalid: wrong = 0 } = this.#filling ?? {};
+    return { database: this.#name, created: this.#created, records: position, stored, invalid: wrong };
+  }
+
+  // Makes the database where there is none.
+  #prepare(dimension: number, batch: InBatch | undefined): void {
+    const idType = this.#options.idType ?? this.#table.idType;
+    if (batch === undefined && idType === undefined) return; // its first id will say
+    this.#created = this.#persistence.createDatabase(this.#name, {
+      dimension,
+      distanceMetric: this.#options.distanceMetric ?? this.#table.distanceMetric,
+      idType: idType ?? (typeof batch?.ids?.[0] === 'string' ? 'string' : 'int64'),
+    });
+    const target = targetOf({ persistence: this.#persistence, database: this.#name });
+    checkDimension(this.#table, target, this.#source);
+    this.#filling = new Filling(this.#source.name, target, this.#options);
+  }
+
+  // There is no whole row to learn the dimension from.
+  #refuse(batch: InBatch): void {
+    const [first] = batch.invalid;
+    if (first !== undefined && this.#options.skipInvalid !== true) {
+      throw invalid(
+        `${describeRecord(this.#source.name, first)}; nothing was imported; skipInvalid passes over such records`,
+      );
+    }
+  }
+}

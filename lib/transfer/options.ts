@@ -1,0 +1,40 @@
+/** Checks the options of imports. Threads: no state. */
+import { checkKeys, flag, integer, invalid, shown } from '../arguments.js';
+import type { RecordOptions } from './types.js';
+
+const BATCH_BYTES = 4 << 20;
+const KEYS = ['format', 'signal', 'onProgress', 'batchSize', 'firstId', 'skipInvalid', 'onInvalid'];
+
+/**
+ * Checks options, but for signal and onProgress.
+ *
+ * @param options - as given by the caller
+ * @param texts - names of more options, which are texts
+ * @param what - how messages call them
+ */
+export function checkImportOptions(options: RecordOptions, texts: readonly string[], what: string): void {
+  checkKeys(options, [...KEYS, ...texts], what);
+  flag(options.skipInvalid, 'skipInvalid');
+  if (options.batchSize !== undefined) integer(options.batchSize, 1, 1_000_000, 'batchSize');
+  if (options.firstId !== undefined) integer(options.firstId, 0, Number.MAX_SAFE_INTEGER, 'firstId');
+  for (const name of texts) {
+    const value: unknown = (options as Record<string, unknown>)[name];
+    if (value !== undefined && typeof value !== 'string')
+      throw invalid(`${name} must be a string, not ${shown(value)}`);
+  }
+  if (options.onInvalid !== undefined && typeof options.onInvalid !== 'function') {
+    throw invalid(`onInvalid must be a function, not ${shown(options.onInvalid)}`);
+  }
+}
+
+/**
+ * How many bytes of vectors make a batch.
+ *
+ * @param options - checked
+ * @param dimension - of the vectors; undefined where it isn't known
+ * @returns about so many
+ */
+export function batchBytes(options: RecordOptions, dimension: number | undefined): number {
+  const { batchSize } = options;
+  return batchSize === undefined || dimension === undefined ? BATCH_BYTES : batchSize * dimension * 4;
+}
