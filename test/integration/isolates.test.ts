@@ -46,6 +46,7 @@ describe('a store belongs to its thread', () => {
   test('and is shown and made JSON of like any object', () => {
     using store = new MemoryMappedVectorStore(directory.file(), 4);
     expect(JSON.parse(JSON.stringify(store))).toEqual({
+      allowNonFinite: false,
       dimension: 4,
       metric: 'cosine',
       idType: 'int64',

@@ -11,7 +11,7 @@ test.each(COMMANDS.map((entry) => [entry.name, entry] as const))('%s has help wi
   });
   command.outputHelp();
   expect(help).toMatch(new RegExp(`^Usage: jvdb ${name} \\[options\\]`));
-  expect(help).toContain(`\nExample:\n  jvdb ${name} `);
+  expect(help).toMatch(new RegExp(`\nExamples?:\n(  .*\n)*?  (.* \\| )?jvdb ${name} `));
 });
 
 test('names and summaries differ', () => {
