@@ -35,8 +35,21 @@ export { MemoryMappedVectorStore } from './store.js';
 export { exportDatabases, exportVectors } from './transfer/export.js';
 export { importVectors } from './transfer/import.js';
 export { importDatabases } from './transfer/import-databases.js';
+export { migrate } from './transfer/migrate.js';
+export type { FailedMigration, MigratedDatabase, MigrateOptions, MigrationReport } from './transfer/migrate-types.js';
 export type { NamedDatabase } from './transfer/target.js';
-export type { ExportOptions, ExportReport, ImportOptions, ImportReport, TransferProgress } from './transfer/types.js';
+export type {
+  ExportDatabasesOptions,
+  ExportOptions,
+  ExportReport,
+  ImportDatabasesOptions,
+  ImportDatabasesReport,
+  ImportedDatabase,
+  ImportOptions,
+  ImportReport,
+  TransferProgress,
+} from './transfer/types.js';
+export type { Validation } from './transfer/validate.js';
 export type {
   Change,
   ChangesOptions,

@@ -1,13 +1,23 @@
 import { canonicalId, changesOptions, checkedIds, toIdColumn } from './arguments.js';
 import { fromJson } from './metadata.js';
 import { changesOf, recordsOf } from './columns.js';
-import { guard, guardAsync, native, type ChangeCursor, type Cursor, type EntryColumns } from './native.js';
+import {
+  guard,
+  guardAsync,
+  native,
+  type ChangeColumns,
+  type ChangeCursor,
+  type Cursor,
+  type EntryColumns,
+} from './native.js';
 import { HANDLE } from './store-handle.js';
 import { StoreSearcher } from './store-searcher.js';
 import type { Change, ChangesOptions, VectorId, VectorRecord } from './types.js';
 
 /** Names what gives a store's records by column. */
 export const COLUMNS: unique symbol = Symbol('columns');
+/** Names what gives a store's changes by column. */
+export const CHANGES: unique symbol = Symbol('changes');
 
 /**
  * What a store can be asked: by likeness, by id, one after the other.
@@ -191,6 +201,21 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     );
     void changes.next(); // as in ids()
     return changes;
+  }
+
+  /**
+   * @internal
+   * @param sinceLsn - as for changes()
+   * @returns the same changes by column, some at a time, none at the end; end it
+   */
+  [CHANGES](sinceLsn: number): { next: () => Promise<ChangeColumns>; end: () => void } {
+    const cursor = guard(() => native.changeCursor(this[HANDLE], sinceLsn));
+    return {
+      next: () => guardAsync(() => native.cursorChanges(cursor)),
+      end: () => {
+        native.changeCursorEnd(cursor);
+      },
+    };
   }
 
   async *#changes(cursor: ChangeCursor, signal: AbortSignal | undefined): AsyncIterableIterator<Change<M, I>> {

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ended, ROOT, type Ended } from './support.js';
 
-const PROGRAM = path.join(ROOT, 'bin', 'jvdb.js');
+/** The program. */
+export const PROGRAM = path.join(ROOT, 'bin', 'jvdb.js');
 
 /** What a run takes besides its arguments. */
 export interface Run {

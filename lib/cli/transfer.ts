@@ -7,18 +7,22 @@ import type { RecordOptions, TransferOptions, TransferProgress } from '../transf
 import { wholeNumber } from './arguments.js';
 import type { Context } from './context.js';
 
+/** What becomes of invalid records. */
+export interface InvalidOptions {
+  /** Pass over invalid records. */
+  skipInvalid?: boolean;
+  /** The file for them. */
+  invalidFile?: string;
+}
+
 /** Options of commands that import. */
-export interface ImportingOptions {
+export interface ImportingOptions extends InvalidOptions {
   /** The format. */
   format?: FormatName;
   /** Records of a change. */
   batchSize?: number;
   /** Of what has no ids. */
   firstId?: number;
-  /** Pass over invalid records. */
-  skipInvalid?: boolean;
-  /** The file for them. */
-  invalidFile?: string;
 }
 
 /**
@@ -39,10 +43,21 @@ export function formatOption(writes: boolean): Option {
  * @returns the same
  */
 export function addImportOptions(command: Command): Command {
-  return command
+  command
     .addOption(formatOption(false))
     .option('--batch-size <n>', 'records that make a change', wholeNumber(1, 1_000_000), 1000)
-    .option('--first-id <n>', 'id of the first vector in formats without ids', wholeNumber(0), 0)
+    .option('--first-id <n>', 'id of the first vector in formats without ids', wholeNumber(0), 0);
+  return addInvalidOptions(command);
+}
+
+/**
+ * Adds the options of passing over invalid records.
+ *
+ * @param command - gets them
+ * @returns the same
+ */
+export function addInvalidOptions(command: Command): Command {
+  return command
     .option('--skip-invalid', 'pass over records that cannot be read, and count them')
     .option('--invalid-file <file>', 'write them there, a JSON line each (implies --skip-invalid)');
 }
@@ -65,6 +80,31 @@ export function watched(run: Context): Pick<TransferOptions, 'signal' | 'onProgr
 }
 
 /**
+ * Does work that meets invalid records, with the options that were given.
+ *
+ * @param options - as given
+ * @param call - the work
+ * @returns a promise of what the call's comes to
+ */
+export async function passingOver<T>(
+  options: InvalidOptions,
+  call: (options: Pick<RecordOptions, 'skipInvalid' | 'onInvalid'>) => Promise<T>,
+): Promise<T> {
+  const { skipInvalid, invalidFile } = options;
+  const file = invalidFile === undefined ? undefined : openSync(invalidFile, 'w');
+  try {
+    return await call({
+      skipInvalid: skipInvalid === true || file !== undefined,
+      onInvalid: (record: InvalidRecord) => {
+        if (file !== undefined) writeSync(file, `${JSON.stringify(record)}\n`);
+      },
+    });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/**
  * Runs an import with the options that were given.
  *
  * @param run - of the command
@@ -77,19 +117,8 @@ export async function importing<T>(
   options: ImportingOptions,
   call: (options: RecordOptions) => Promise<T>,
 ): Promise<T> {
-  const { format, batchSize, firstId, skipInvalid, invalidFile } = options;
-  const file = invalidFile === undefined ? undefined : openSync(invalidFile, 'w');
-  try {
-    return await call({
-      ...{ format, batchSize, firstId, skipInvalid: skipInvalid === true || file !== undefined },
-      ...watched(run),
-      onInvalid: (record: InvalidRecord) => {
-        if (file !== undefined) writeSync(file, `${JSON.stringify(record)}\n`);
-      },
-    });
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
+  const { format, batchSize, firstId } = options;
+  return passingOver(options, (records) => call({ format, batchSize, firstId, ...records, ...watched(run) }));
 }
 
 /**

@@ -55,10 +55,19 @@ export class Column {
   /**
    * Sorts the hashes.
    *
+   * @returns they, in place
+   */
+  sortedHashes(): BigUint64Array {
+    return new BigUint64Array(this.#values.buffer, 0, this.#length).sort();
+  }
+
+  /**
+   * Sorts the hashes.
+   *
    * @returns those that are there more than once, each once, in place
    */
   repeatedHashes(): BigUint64Array {
-    const hashes = new BigUint64Array(this.#values.buffer, 0, this.#length).sort();
+    const hashes = this.sortedHashes();
     const low = (i: number): number => this.#halves[i * 2] ?? 0;
     const high = (i: number): number => this.#halves[i * 2 + 1] ?? 0;
     const same = (a: number, b: number): boolean => low(a) === low(b) && high(a) === high(b);

@@ -5,11 +5,11 @@
  */
 import { describe } from '../errors.js';
 import { shown } from '../arguments.js';
-import { ACTIVE, DELETED, ENTRY_BYTES, entryAt, flagsAt, HEADER_BYTES, isLegacy, readHeader } from './legacy-header.js';
+import { ACTIVE, DELETED, ENTRY_BYTES, entryAt, flagsAt, isLegacy } from './legacy-header.js';
 import type { LegacyEntry, LegacyHeader } from './legacy-header.js';
 import { hexOf } from './legacy-hash.js';
 import { asked, idReader, WITHOUT_ID, type IdReader } from './legacy-ids.js';
-import { exactly, readPieces, type ReadAt } from './legacy-reads.js';
+import { begin, readPieces, type ReadAt } from './legacy-reads.js';
 import { idsByHash, metadataOf, metricIn, nameIn, type LegacySidecars } from './legacy-sidecars.js';
 import { indexOf, survey, type Survey } from './legacy-survey.js';
 import type { Format, InBatch, InTable, InvalidRecord, ReadOptions, Source } from './types.js';
@@ -71,9 +71,7 @@ export function legacyFormat(sidecars: LegacySidecars, options: LegacyOptions = 
     keepsIds: true,
     recognises: isLegacy,
     async *read(source, how) {
-      const readAt = exactly(source);
-      const { size = 0, name } = source;
-      const header = readHeader(await readAt(0, Math.min(HEADER_BYTES, size)), size, name);
+      const { header, readAt } = await begin(source);
       yield new Table(header, readAt, { ...how, ...options, sidecars });
     },
     write: undefined,

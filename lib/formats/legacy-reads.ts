@@ -1,5 +1,6 @@
 /** Many short reads from anywhere in a file, as few long ones. Threads: no state. */
 import { invalid } from '../arguments.js';
+import { HEADER_BYTES, readHeader, type LegacyHeader } from './legacy-header.js';
 import type { Source } from './types.js';
 
 /** Bytes from anywhere. */
@@ -18,7 +19,7 @@ const AT_ONCE = 4;
  * @returns a function that does
  * @throws JvdbError `JVDB_INVALID_ARGUMENT` for a pipe, and where the file has become shorter
  */
-export function exactly(source: Source): ReadAt {
+function exactly(source: Source): ReadAt {
   const readAt = source.readAt?.bind(source);
   if (readAt === undefined) {
     throw invalid(`${source.name} must be a file on disk, not a pipe and not zipped: unzip it, and give its path`);
@@ -29,6 +30,19 @@ export function exactly(source: Source): ReadAt {
     const got = `${bytes.length} of ${length} bytes at ${position}`;
     throw invalid(`${source.name} became shorter while it was read: ${got}; stop what writes to it, and try again`);
   };
+}
+
+/**
+ * Begins to read a file of the old server.
+ *
+ * @param source - the file
+ * @returns a promise of its header, and of what reads the rest
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where it is none, or damaged, or not a file on disk
+ */
+export async function begin(source: Source): Promise<{ header: LegacyHeader; readAt: ReadAt }> {
+  const readAt = exactly(source);
+  const { size = 0, name } = source;
+  return { header: readHeader(await readAt(0, Math.min(HEADER_BYTES, size)), size, name), readAt };
 }
 
 /**

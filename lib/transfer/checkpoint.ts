@@ -3,9 +3,10 @@
  * durable. Threads: one import at a time for each file.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { describe, JvdbError } from '../errors.js';
+import { stat } from 'node:fs/promises';
+import { JvdbError } from '../errors.js';
 import type { Source } from '../formats/types.js';
+import { KeptFile } from './kept-file.js';
 
 const VERSION = 1;
 
@@ -34,7 +35,7 @@ export async function identityOf(source: Source, how: readonly unknown[]): Promi
 
 /** The file that keeps it. */
 export class Checkpoint {
-  readonly #path: string;
+  readonly #file: KeptFile;
   readonly #source: string;
 
   /**
@@ -42,7 +43,7 @@ export class Checkpoint {
    * @param source - see `identityOf`
    */
   constructor(path: string, source: string) {
-    this.#path = path;
+    this.#file = new KeptFile(path);
     this.#source = source;
   }
 
@@ -53,18 +54,13 @@ export class Checkpoint {
    * @throws JvdbError `JVDB_CONFLICT` where it is of another import
    */
   async load(): Promise<number> {
-    let text: string;
-    try {
-      text = await readFile(this.#path, 'utf8');
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-      throw new JvdbError('JVDB_IO', `cannot read ${this.#path}: ${describe(thrown)}`, { cause: thrown });
-    }
-    const { version, source, records } = parsed(text);
+    const kept: Partial<State> | undefined = await this.#file.load();
+    if (kept === undefined) return 0;
+    const { version, source, records = -1 } = kept;
     if (version === VERSION && source === this.#source && Number.isSafeInteger(records)) return records;
     throw new JvdbError(
       'JVDB_CONFLICT',
-      `${this.#path} is how far the import of another file came, or of this one before it was changed; ` +
+      `${this.#file.path} is how far the import of another file came, or of this one before it was changed; ` +
         'to begin anew remove it',
     );
   }
@@ -75,33 +71,12 @@ export class Checkpoint {
    * @param records - that are stored and durable
    */
   async save(records: number): Promise<void> {
-    const temporary = `${this.#path}.tmp-${process.pid}`;
     const state: State = { version: VERSION, source: this.#source, records };
-    try {
-      const file = await open(temporary, 'w', 0o600);
-      try {
-        await file.writeFile(JSON.stringify(state));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#path);
-    } catch (thrown) {
-      await rm(temporary, { force: true });
-      throw new JvdbError('JVDB_IO', `cannot write ${this.#path}: ${describe(thrown)}`, { cause: thrown });
-    }
+    await this.#file.save(state);
   }
 
   /** The import is whole. */
   async remove(): Promise<void> {
-    await rm(this.#path, { force: true });
-  }
-}
-
-function parsed(text: string): Partial<State> & { records: number } {
-  try {
-    return { records: -1, ...(JSON.parse(text) as Partial<State>) };
-  } catch {
-    return { records: -1 };
+    await this.#file.remove();
   }
 }

@@ -1,12 +1,12 @@
 /** Databases from files of other formats into a storage. Threads: as the storage's. */
 import { invalid } from '../arguments.js';
-import { formatNamed, recognise, type FormatName } from '../formats/recognise.js';
+import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource, type OpenSource } from '../formats/source.js';
 import type { InBatch, InTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
 import { describeRecord, Filling } from './filling.js';
 import { checkDimension } from './import.js';
-import { batchBytes, checkImportOptions } from './options.js';
+import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { targetOf, type Target } from './target.js';
 import { Teller } from './teller.js';
 import type { ImportDatabasesOptions, ImportDatabasesReport, ImportedDatabase } from './types.js';
@@ -30,7 +30,7 @@ export async function importDatabases(
   const began = performance.now();
   options.signal?.throwIfAborted();
   await using opened = await openSource(source);
-  const format = options.format === undefined ? await recognise(opened) : formatNamed(options.format);
+  const format = await formatToRead(options, opened, source);
   const databases: ImportedDatabase[] = [];
   let current: TableImport | undefined;
   const before = (): number => databases.reduce((sum, { records }) => sum + records, 0);

@@ -1,13 +1,13 @@
 /** Vectors from files of other formats into a store. Threads: as the store's. */
 import { invalid, shown } from '../arguments.js';
 import { JvdbError } from '../errors.js';
-import { formatNamed, recognise, type FormatName } from '../formats/recognise.js';
+import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource } from '../formats/source.js';
 import type { Format, InTable, ReadOptions, Source } from '../formats/types.js';
 import type { MemoryMappedVectorStore } from '../store.js';
 import { Checkpoint, identityOf } from './checkpoint.js';
 import { Filling, type Resumption } from './filling.js';
-import { batchBytes, checkImportOptions } from './options.js';
+import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { targetOf, type NamedDatabase, type Target } from './target.js';
 import { Teller } from './teller.js';
 import type { ImportOptions, ImportReport } from './types.js';
@@ -35,7 +35,7 @@ export async function importVectors(
   const target = targetOf(store);
   options.signal?.throwIfAborted();
   await using opened = await openSource(source);
-  const format = options.format === undefined ? await recognise(opened) : formatNamed(options.format);
+  const format = await formatToRead(options, opened, source);
   const filling = new Filling(opened.name, target, options, await checkpointOf(options, opened, format, target));
   let count = 0;
   const teller = new Teller(options, () => ({

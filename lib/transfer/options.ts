@@ -1,5 +1,10 @@
 /** Checks the options of imports. Threads: no state. */
 import { checkKeys, flag, integer, invalid, shown } from '../arguments.js';
+import { legacyFormat, legacyJvdb } from '../formats/legacy-jvdb.js';
+import { readSidecars } from '../formats/legacy-sidecars.js';
+import { formatNamed, recognise } from '../formats/recognise.js';
+import type { ImportSource } from '../formats/source.js';
+import type { Format, Source } from '../formats/types.js';
 import type { RecordOptions } from './types.js';
 
 const BATCH_BYTES = 4 << 20;
@@ -37,4 +42,19 @@ export function checkImportOptions(options: RecordOptions, texts: readonly strin
 export function batchBytes(options: RecordOptions, dimension: number | undefined): number {
   const { batchSize } = options;
   return batchSize === undefined || dimension === undefined ? BATCH_BYTES : batchSize * dimension * 4;
+}
+
+/**
+ * The format to read in; of the old server's files with what lies beside them.
+ *
+ * @param options - checked
+ * @param opened - the bytes
+ * @param given - where they come from
+ * @returns a promise of it
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where there is none, or it can't be told
+ */
+export async function formatToRead(options: RecordOptions, opened: Source, given: ImportSource): Promise<Format> {
+  const format = options.format === undefined ? await recognise(opened) : formatNamed(options.format);
+  const isBeside = format === legacyJvdb && typeof given === 'string' && given !== '-';
+  return isBeside ? legacyFormat(await readSidecars(given)) : format;
 }

@@ -100,6 +100,7 @@ describe('lib', () => {
       'exportVectors',
       'importDatabases',
       'importVectors',
+      'migrate',
       'profiles',
       'simd',
     ]);

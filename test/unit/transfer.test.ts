@@ -5,6 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
   exportVectors,
+  importDatabases,
   importVectors,
   InMemoryDatabasePersistence,
   type JvdbError,
@@ -14,6 +15,7 @@ import {
   type InvalidRecord,
 } from '../../lib/index.js';
 import { Directory, expectRejection, vectorOf } from '../support.js';
+import { fixture } from './formats/legacy-files.js';
 
 const directory = new Directory();
 const D = 8;
@@ -253,4 +255,22 @@ describe('where an export goes', () => {
     sink.destroy(new Error('broken'));
     await expectRejection(exportVectors(original, sink, { format: 'npy' }), 'JVDB_IO', /broken|destroyed/);
   });
+});
+
+test('a file of the old server comes with what lies beside it', async () => {
+  const folder = path.join(directory.path, 'old');
+  mkdirSync(folder);
+  const file = path.join(folder, 'vectors.jvdb');
+  const { file: bytes, bits } = fixture('longid-4x4');
+  writeFileSync(file, bytes);
+  writeFileSync(path.join(folder, 'metadata.json'), '{"name":"old words","distance_metric":"EUCLIDEAN"}');
+  const vectors = Object.fromEntries([...bits.keys()].map((id) => [id, { owner: id }]));
+  writeFileSync(path.join(folder, 'vector_metadata.json'), JSON.stringify(vectors));
+  using databases = new InMemoryDatabasePersistence();
+  await importDatabases(databases, file, { database: 'words' });
+  expect(databases.getDatabaseInfo('words')).toMatchObject({ distanceMetric: 'euclidean', idType: 'string' });
+  using into = store(0, 'string');
+  expect([...databases.ids('words')].sort()).toEqual([...bits.keys()].sort());
+  for (const id of bits.keys()) expect(databases.retrieveVector('words', id)?.metadata).toEqual({ owner: id });
+  await expectRejection(importVectors(into, file), 'JVDB_DIMENSION_MISMATCH', /of dimension 4, the store of 8/);
 });

@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'backup', summary: 'back up databases, while they are in use', load: () => import('./backup.js') },
   { name: 'backups', summary: 'list backups', load: () => import('./backups.js') },
   { name: 'restore', summary: 'make databases of backups', load: () => import('./restore.js') },
+  {
+    name: 'migrate',
+    summary: 'make databases of the old server, or of others, into new files',
+    load: () => import('./migrate.js'),
+  },
   { name: 'inspect', summary: 'show what a file is made of, byte by byte', load: () => import('./inspect.js') },
   {
     name: 'estimate',

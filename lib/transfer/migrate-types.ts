@@ -1,0 +1,71 @@
+/** What migrating takes and gives. */
+import type { JvdbError } from '../errors.js';
+import type { DistanceMetric, IdType } from '../types.js';
+import type { RecordOptions } from './types.js';
+import type { Reconciled } from './reconcile.js';
+import type { Validation } from './validate.js';
+
+/** Options of `migrate`. */
+export interface MigrateOptions extends Omit<RecordOptions, 'format' | 'firstId'> {
+  /**
+   * The old database stays in use: this pass takes what is new, the next one goes on there. The last is one without
+   * it, once nothing writes to the old one any more. Default false.
+   */
+  pass?: boolean | undefined;
+  /** Compare all values at the end. Default false. */
+  validate?: boolean | undefined;
+  /** Of databases that are created. Default: as the old one says, else 'cosine'. */
+  distanceMetric?: DistanceMetric | undefined;
+  /** Of what comes from the old server. Default 'string'. */
+  idType?: IdType | undefined;
+  /** Of databases that are created. Default: as the old one has, else 'int8'. */
+  scanColumn?: 'int8' | 'none' | undefined;
+  /** Take values that are no finite numbers, from the old server. Default false. */
+  allowNonFinite?: boolean | undefined;
+}
+
+/** One database that was migrated. */
+export interface MigratedDatabase extends Reconciled {
+  /** The old file. */
+  from: string;
+  /** The new file. */
+  to: string;
+  /** Whose the old file is: 'legacy' of the old server, 'jvdb' of this package. */
+  kind: 'legacy' | 'jvdb';
+  /** Vectors stored in the new database. */
+  taken: number;
+  /** Vectors that were not newer than the pass before. */
+  skipped: number;
+  /** Entries that the old server had marked as deleted, or deletions in the journal. */
+  deleted: number;
+  /** Of those taken, such as have no known id but `hash:` and 16 digits. */
+  withoutId: number;
+  /** Records that were passed over as invalid. */
+  invalid: number;
+  /** Vectors that the new database has now. */
+  vectorCount: number;
+  /** What comparing found, where that was asked for. */
+  validation: Validation | undefined;
+}
+
+/** A database that could not be migrated. */
+export interface FailedMigration {
+  /** The old file. */
+  from: string;
+  /** The new file. */
+  to: string;
+  /** Why. */
+  error: JvdbError;
+}
+
+/** What `migrate` did. */
+export interface MigrationReport {
+  /** Whether all databases were migrated, and those that were compared are the same. */
+  ok: boolean;
+  /** In the order of their names. */
+  databases: MigratedDatabase[];
+  /** Those of a directory that were left out. */
+  failed: FailedMigration[];
+  /** How long it took, in milliseconds. */
+  durationMs: number;
+}

@@ -1,0 +1,106 @@
+/** A database of the old server's, to migrate from. Threads: the one that opened it. */
+import { presenceIn } from '../formats/legacy-presence.js';
+import { legacyFormat, type LegacyTable } from '../formats/legacy-jvdb.js';
+import { metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy-sidecars.js';
+import { openSource } from '../formats/source.js';
+import type { Batch } from '../formats/types.js';
+import type { DistanceMetric, IdType } from '../types.js';
+import { Filling } from './filling.js';
+import type { Contents, NewStore, OldDatabase, OldOptions, PassResult } from './old-database.js';
+import { batchBytes } from './options.js';
+import { targetOf } from './target.js';
+
+/**
+ * Opens a database of the old server's.
+ *
+ * @param path - of its file
+ * @param options - see `OldOptions`
+ * @returns a promise of it
+ * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_INVALID_ARGUMENT` where it or a file beside it is damaged
+ */
+export async function openLegacy(path: string, options: OldOptions): Promise<OldDatabase> {
+  const sidecars = await readSidecars(path);
+  const tables: LegacyTable[] = [];
+  for await (const table of tablesOf(path, sidecars, options)) tables.push(table);
+  return new OldLegacyDatabase(path, sidecars, options, tables[0]);
+}
+
+/** Its file, and what lies beside it. The file may change between the calls, not during one that is to be whole. */
+class OldLegacyDatabase implements OldDatabase {
+  readonly kind = 'legacy';
+  readonly identity = ''; // nothing in the file tells it from others
+  readonly start = '0';
+  readonly scanColumn = undefined;
+  readonly dimension: number;
+  readonly distanceMetric: DistanceMetric | undefined;
+  readonly idType: IdType;
+  readonly allowNonFinite: boolean;
+  readonly count: number;
+  readonly #path: string;
+  readonly #sidecars: LegacySidecars;
+  readonly #options: OldOptions;
+
+  constructor(path: string, sidecars: LegacySidecars, options: OldOptions, table?: LegacyTable) {
+    this.#path = path;
+    this.#sidecars = sidecars;
+    this.#options = options;
+    this.dimension = table?.dimension ?? 0;
+    this.distanceMetric = table?.distanceMetric;
+    this.idType = options.idType ?? 'string';
+    this.allowNonFinite = options.allowNonFinite;
+    this.count = table?.count ?? 0;
+  }
+
+  async pass(into: NewStore, position: string, step: (done: number) => Promise<void>): Promise<PassResult> {
+    const filling = new Filling(this.#path, targetOf(into), this.#options);
+    // The marks of deleted entries don't tell when that was.
+    const needsReconciling = into.vectorCount > 0;
+    const result = { position, taken: 0, skipped: 0, deleted: 0, withoutId: 0, invalid: 0, needsReconciling };
+    try {
+      for await (const table of tablesOf(this.#path, this.#sidecars, this.#options, BigInt(position))) {
+        for await (const batch of table.rows()) {
+          await filling.add(batch);
+          const { taken, skipped, deleted } = table.report;
+          await step(taken + skipped + deleted + filling.invalid);
+        }
+        Object.assign(result, table.report, { position: String(table.newest) });
+      }
+      await filling.end();
+    } catch (thrown) {
+      await filling.giveUp();
+      throw thrown;
+    }
+    return { ...result, invalid: filling.invalid };
+  }
+
+  async contents(): Promise<Contents> {
+    await using source = await openSource(this.#path);
+    const isThere = await presenceIn(source);
+    const sidecars = this.#sidecars;
+    return {
+      has: (id) => isThere(String(id)),
+      // A change of these alone leaves the entry's time as it is.
+      metadataOf: sidecars.vectorMetadata === undefined ? undefined : (id) => metadataOf(sidecars, String(id)),
+    };
+  }
+
+  async *rows(): AsyncIterable<Batch> {
+    for await (const table of tablesOf(this.#path, this.#sidecars, this.#options)) yield* table.rows();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Each call opens the file for itself: the old server may have put another in its place.
+  }
+}
+
+async function* tablesOf(
+  path: string,
+  sidecars: LegacySidecars,
+  options: OldOptions,
+  newerThan?: bigint,
+): AsyncGenerator<LegacyTable> {
+  await using source = await openSource(path);
+  const { idType, allowNonFinite } = options;
+  const how = { dimension: undefined, idType, allowNonFinite, batchBytes: batchBytes(options, undefined) };
+  yield* legacyFormat(sidecars, { newerThan: newerThan === 0n ? undefined : newerThan }).read(source, how);
+}
