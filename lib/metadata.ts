@@ -50,9 +50,9 @@ function checkedText(text: string): string {
   } catch (cause) {
     throw invalid(`metadata ${shown(text)} is not JSON: ${describe(cause)}`, cause);
   }
-  const canonical = stringify(parsed);
   // An unpaired surrogate has no UTF-8; escaped, as stringify writes it, it does.
-  return text.isWellFormed() ? text : canonical;
+  const isKept = text.isWellFormed() && typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  return isKept ? text : stringify(parsed);
 }
 
 /**

@@ -19,6 +19,9 @@ const KINDS = new Map<string, number>([
   ['metadata', METADATA],
 ]);
 
+/** Fields of a record that no vector is made of. */
+type Others = [name: string, value: unknown][];
+
 /** Reads the records of one table. */
 export class JsonRecords {
   readonly #ids: IdReader;
@@ -51,41 +54,59 @@ export class JsonRecords {
     row.clear();
     this.#at = start;
     if (bytes[start] !== 123) return -1;
+    const others: Others = [];
     let seen = 0;
     let at = start;
     do {
       this.#at = at = skipSpace(bytes, at + 1, end);
       const quote = bytes[at] === 34 && at < end ? plainStringEnd(bytes, at, end) : -1;
       if (quote < 0) return -1;
-      const kind = KINDS.get(bytes.toString('latin1', at + 1, quote)) ?? OTHER;
+      const key = bytes.toString('latin1', at + 1, quote);
+      const kind = KINDS.get(key) ?? OTHER;
       if (kind !== OTHER && (seen & kind) !== 0) return -1;
       seen |= kind;
       this.#at = at = skipSpace(bytes, quote + 1, end);
       if (bytes[at] !== 58 || at >= end) return -1;
       this.#at = at = skipSpace(bytes, at + 1, end);
       if (at >= end) return -1;
-      at = this.#value(kind, bytes, at, end, row);
+      at = kind === OTHER ? this.#other(key, bytes, at, end, others) : this.#value(kind, bytes, at, end, row);
       if (at < 0) return -1;
       this.#at = at = skipSpace(bytes, at, end);
     } while (at < end && bytes[at] === 44);
     if (at >= end || bytes[at] !== 125 || (seen & DATA) === 0) return -1;
     // Only what is parsed as text can have bytes that are none.
-    return (seen & (METADATA | OTHER)) === 0 || isUtf8(bytes.subarray(start, at)) ? at + 1 : -1;
+    if ((seen & (METADATA | OTHER)) !== 0 && !isUtf8(bytes.subarray(start, at))) return -1;
+    return others.length === 0 || gathered(others, row) ? at + 1 : -1;
   }
 
   #value(kind: number, bytes: Buffer, at: number, end: number, row: Row): number {
     if (kind === DATA) return this.#vector(bytes, at, end, row);
     if (kind === ID) return this.#id(bytes, at, end, row);
-    this.#ends.reset();
-    const behind = this.#ends.find(bytes, at, end);
+    const behind = this.#endOf(bytes, at, end);
     if (behind < 0) return -1;
     try {
-      const value: unknown = JSON.parse(bytes.toString('utf8', at, behind));
-      if (kind === METADATA) row.metadata = metadataOf(value);
+      const text = bytes.toString('utf8', at, behind);
+      row.metadata = metadataOf(bytes[at] === 123 ? text : JSON.parse(text));
       return behind;
     } catch {
       return -1;
     }
+  }
+
+  #other(key: string, bytes: Buffer, at: number, end: number, others: Others): number {
+    const behind = this.#endOf(bytes, at, end);
+    if (behind < 0) return -1;
+    try {
+      others.push([key, JSON.parse(bytes.toString('utf8', at, behind))]);
+      return behind;
+    } catch {
+      return -1;
+    }
+  }
+
+  #endOf(bytes: Buffer, at: number, end: number): number {
+    this.#ends.reset();
+    return this.#ends.find(bytes, at, end);
   }
 
   #id(bytes: Buffer, at: number, end: number, row: Row): number {
@@ -194,5 +215,22 @@ export class JsonRecords {
     if (idKey !== undefined) row.id = this.#ids.fromJson(record[idKey]);
     this.#takeData(record[dataKey], dataKey, row);
     if (Object.hasOwn(record, 'metadata')) row.metadata = metadataOf(record['metadata']);
+    const others = Object.entries(record).filter(([key]) => !KINDS.has(key));
+    if (others.length > 0) row.metadata = withOthers(others, row.metadata);
+  }
+}
+
+// Under those of the metadata, which count where both have a name.
+function withOthers(others: Others, own: string | undefined): string | undefined {
+  const fields = own === undefined ? [] : Object.entries(JSON.parse(own) as object);
+  return metadataOf(Object.fromEntries([...others, ...fields]));
+}
+
+function gathered(others: Others, row: Row): boolean {
+  try {
+    row.metadata = withOthers(others, row.metadata);
+    return true;
+  } catch {
+    return false;
   }
 }

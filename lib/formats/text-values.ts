@@ -113,7 +113,7 @@ export class IdReader {
 }
 
 /**
- * Metadata as it was found.
+ * Metadata as it was found. A text stays as it is: numbers in it may have more digits than JavaScript's.
  *
  * @param value - parsed JSON: an object, its JSON text, null or '' for none
  * @returns JSON text, undefined for none
@@ -121,20 +121,13 @@ export class IdReader {
  */
 export function metadataOf(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  let object: unknown = value;
-  if (typeof value === 'string') {
-    try {
-      object = JSON.parse(value);
-    } catch (thrown) {
-      throw new Rejection(`metadata ${shown(value)} is not JSON: ${describe(thrown)}`);
-    }
-  }
-  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+  const isText = typeof value === 'string' && value.trimStart().startsWith('{');
+  if ((typeof value !== 'object' && !isText) || Array.isArray(value)) {
     throw new Rejection(`metadata is ${shown(value)}, not a JSON object`);
   }
   let text: string;
   try {
-    text = toJson(object);
+    text = toJson(value);
   } catch (thrown) {
     throw new Rejection(describe(thrown));
   }

@@ -274,3 +274,19 @@ test('a file of the old server comes with what lies beside it', async () => {
   for (const id of bits.keys()) expect(databases.retrieveVector('words', id)?.metadata).toEqual({ owner: id });
   await expectRejection(importVectors(into, file), 'JVDB_DIMENSION_MISMATCH', /of dimension 4, the store of 8/);
 });
+
+test.each(['json', 'jsonl', 'csv', 'npz'] as const)(
+  'metadata keeps digits that numbers have not: %s',
+  async (format) => {
+    using original = store();
+    original.storeVector(1, vectorOf(D, 1), '{"large":12345678901234567890,"price":1.10,"of":"é\\u0001"}');
+    const [file, again] = [directory.file(), directory.file()];
+    await exportVectors(original, file, { format });
+    using copy = store();
+    await importVectors(copy, file, { format });
+    await exportVectors(copy, again, { format });
+    expect(readFileSync(again).equals(readFileSync(file))).toBe(true);
+    await exportVectors(copy, again, { format: 'jsonl', overwrite: true });
+    expect(readFileSync(again, 'utf8')).toContain('{"large":12345678901234567890,"price":1.10,"of":"é\\u0001"}');
+  },
+);
