@@ -6,7 +6,7 @@ const path = require('node:path');
 const { root } = require('./run.js');
 
 const NEEDED = [
-  ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CMakeLists.txt', 'bin/jvdb-build.js'],
+  ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CMakeLists.txt', 'bin/jvdb.js', 'bin/jvdb-build.js'],
   ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts'],
   ...['native/sources.json', 'native/binding/exports.map'],
 ];

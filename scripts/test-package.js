@@ -50,6 +50,17 @@ function smoke(program, args, cwd) {
   expect(say(program, args, { cwd }), /^smoke ok, \w+$/m);
 }
 
+/** The commands that the package installs, run by `program` with `args` in front of their own. */
+function commands(program, args, options) {
+  const jvdb = (...more) => say(program, [...args, 'jvdb', ...more], options);
+  writeFileSync(path.join(options.cwd, 'rows.csv'), 'id,v0,v1\n1,1,0\n2,0,1\n');
+  const storage = ['--storage', path.join(options.cwd, 'data')];
+  expect(jvdb('--version'), /^\d+\.\d+\.\d+/m);
+  expect(jvdb('import', 'rows.csv', '--database', 'rows', ...storage), /^imported into rows \(created\): 2 vectors/m);
+  expect(jvdb('query', '--database', 'rows', '--vector', '[2,0]', '--json', ...storage), /^\[\{"id":1,"score":1,/m);
+  expect(say(program, [...args, 'jadevectordb-cli', 'count', '--database', 'rows', ...storage], options), /^2$/m);
+}
+
 const failed = [];
 function step(name, what) {
   const began = Date.now();
@@ -183,6 +194,7 @@ for (const [name, install] of Object.entries(INSTALLERS)) {
   step(`install by ${name}, no compiler`, () => void install({ cwd, env: { PATH } }));
   step(`${name}: require`, () => smoke(process.execPath, ['smoke.cjs'], cwd));
   step(`${name}: import`, () => smoke(process.execPath, ['smoke.mjs'], cwd));
+  step(`${name}: jvdb`, () => commands('npx', ['--no-install'], { cwd }));
 }
 step("install by yarn 4, Plug'n'Play", () => {
   const cwd = project('yarn 4');

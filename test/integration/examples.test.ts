@@ -45,6 +45,14 @@ test('examples/backup.ts', () => {
   expect(output).toMatch(/3 backups removed, 1 left: whole\n/);
 });
 
+test('examples/import-export.ts', () => {
+  const output = run('--import', 'tsx', 'examples/import-export.ts');
+  expect(output).toMatch(/^Importing JSON Lines: 341,476 stored, 3 invalid/m);
+  expect(output).toMatch(/^ {2}line 300000: the vector has 99 values, not 100$/m);
+  expect(output).toMatch(/^The copy has 341,476 words; queen has rank 1949\.$/m);
+  expect(output).toMatch(/^Migrated to dot product: 341,476 compared, all the same\.$/m);
+});
+
 test("the README's example", () => {
   const [, code] = /```js\n(.*?)```/s.exec(readFileSync(path.join(ROOT, 'README.md'), 'utf8'))!;
   const output = run('--input-type=module', '-e', `process.chdir(${JSON.stringify(directory.path)});\n${code!}`);
