@@ -66,6 +66,26 @@ export function jobsOf(run: Context, sizes: readonly number[]): (index: number) 
 }
 
 /**
+ * Shows how far work on files has come that tells of one after the other, from 0 on each time.
+ *
+ * @param run - the context
+ * @param total - bytes of all; 0 where that isn't known before
+ * @returns the options of the work
+ */
+export function jobInParts(run: Context, total = 0): JobOptions {
+  let before = 0;
+  let last = 0;
+  return {
+    signal: run.signal,
+    onProgress: ({ doneBytes }) => {
+      if (doneBytes < last) before += last;
+      last = doneBytes;
+      run.output.progress({ done: before + doneBytes, total, unit: 'bytes' });
+    },
+  };
+}
+
+/**
  * Refuses a directory that isn't there: what keeps backups would make it.
  *
  * @param directory - as given

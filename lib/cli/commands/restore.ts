@@ -5,7 +5,7 @@ import { BackupDirectory } from '../../backup/backup-directory.js';
 import type { BackupRestoreOptions, BackupRestoreReport } from '../../backup/types.js';
 import { wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
-import { checkDirectory, jobsOf } from '../files.js';
+import { checkDirectory, jobInParts } from '../files.js';
 import { bytes, UsageError } from '../output.js';
 import { tellReports } from '../told.js';
 
@@ -54,13 +54,13 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
 
 async function restore(run: Context, { from, to, database, lsn, time, backup }: Options): Promise<Restored[]> {
   const directory = new BackupDirectory(from);
-  const options: BackupRestoreOptions = { ...jobsOf(run, [])(0), lsn, time, backup };
+  const options: BackupRestoreOptions = { ...jobInParts(run), lsn, time, backup };
   if (database !== undefined)
     return [{ name: database, path: to, ...(await directory.restore(database, to, options)) }];
   if (lsn !== undefined || backup !== undefined) {
     throw new UsageError('--lsn and --backup are of one database: name it with --database');
   }
-  const made = await directory.restoreAll(to, { ...jobsOf(run, [])(0), time });
+  const made = await directory.restoreAll(to, { ...jobInParts(run), time });
   return [...made].map(([name, report]) => ({ name, path: `${to}/${name}.jvdb`, ...report }));
 }
 

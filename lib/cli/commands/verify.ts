@@ -6,7 +6,7 @@ import { JvdbError } from '../../errors.js';
 import { MemoryMappedVectorStore } from '../../store.js';
 import type { VerifyError, VerifyReport } from '../../upkeep-types.js';
 import type { Context, GlobalOptions } from '../context.js';
-import { checkDirectory, filesOf, jobsOf, sizeOf, type NamedFile } from '../files.js';
+import { checkDirectory, filesOf, jobInParts, jobsOf, sizeOf, type NamedFile } from '../files.js';
 import { UsageError, type Cell } from '../output.js';
 import { tellErrors, tellReports } from '../told.js';
 
@@ -92,7 +92,9 @@ function unopened({ message }: JvdbError): VerifyReport {
 
 async function verifyBackups(run: Context, directory: string, options: Options): Promise<void> {
   checkDirectory(directory);
-  const found = await new BackupDirectory(directory).verify(options.database, jobsOf(run, [])(0));
+  const backups = new BackupDirectory(directory);
+  const total = (await backups.list(options.database)).reduce((sum, { bytes }) => sum + bytes, 0);
+  const found = await backups.verify(options.database, jobInParts(run, total));
   const row = ({ name, backup, ok, errors }: BackupVerification): Record<string, Cell> => ({
     ...{ name, backup, ok: ok ? 'yes' : 'no', errors: errors.length },
   });
