@@ -42,7 +42,7 @@ function say(program, args, { cwd = scratch, env = {}, status = 0 } = {}) {
 const node = (args, options) => say(process.execPath, args, options);
 
 function expect(said, pattern) {
-  if (!pattern.test(said)) throw new Error(`${said.slice(0, 2000)}\ndoes not match ${pattern}`);
+  if (!pattern.test(said)) throw new Error(`${said.slice(-2000)}\ndoes not match ${pattern}`);
 }
 
 /** Runs a program of test/package that ends with steps.cjs. */

@@ -66,6 +66,8 @@ export interface MigrationReport {
   databases: MigratedDatabase[];
   /** Those of a directory that were left out. */
   failed: FailedMigration[];
+  /** New files of a directory that a pass before had made, and whose old ones are no longer there: left as they are. */
+  gone: string[];
   /** How long it took, in milliseconds. */
   durationMs: number;
 }

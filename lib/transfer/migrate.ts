@@ -6,7 +6,7 @@ import { makeDirectory, system } from '../directories.js';
 import { JvdbError } from '../errors.js';
 import { nameIn, readSidecars } from '../formats/legacy-sidecars.js';
 import { isName } from '../persistence/names.js';
-import { migrateFile } from './migrate-file.js';
+import { migrateFile, statePath } from './migrate-file.js';
 import type { FailedMigration, MigratedDatabase, MigrateOptions, MigrationReport } from './migrate-types.js';
 import { checkImportOptions } from './options.js';
 import { Teller } from './teller.js';
@@ -64,10 +64,13 @@ export async function migrate(from: string, to: string, options: MigrateOptions 
     databases.push(one);
   };
   teller.step();
+  let gone: string[] = [];
   if (!isDirectory(from)) {
     await migrateOne({ from, to: isDirectory(to) ? path.join(to, `${await nameOf(from)}${ENDING}`) : to });
   } else {
-    for (const move of await movesOf(from, to)) {
+    const moves = await movesOf(from, to);
+    gone = abandoned(to, moves);
+    for (const move of moves) {
       try {
         if (move.problem !== undefined) throw move.problem;
         await migrateOne(move);
@@ -79,7 +82,7 @@ export async function migrate(from: string, to: string, options: MigrateOptions 
   }
   teller.tell();
   const ok = failed.length === 0 && databases.every(({ validation }) => validation?.ok !== false);
-  return { ok, databases, failed, durationMs: performance.now() - began };
+  return { ok, databases, failed, gone, durationMs: performance.now() - began };
 }
 
 const OPTIONS = ['distanceMetric', 'idType', 'scanColumn'];
@@ -133,6 +136,15 @@ function filesIn(directory: string): string[] {
     .map((entry) => path.join(directory, entry.name, ...(entry.isDirectory() ? [IN_FOLDER] : [])))
     .filter((file) => file.endsWith(ENDING) && existsSync(file))
     .sort();
+}
+
+// What a pass before had begun, of databases that are no longer there.
+function abandoned(to: string, moves: readonly Move[]): string[] {
+  const expected = new Set(moves.map((move) => path.basename(statePath(move.to))));
+  const ending = statePath(ENDING);
+  return system(`list ${to}`, () => readdirSync(to))
+    .filter((name) => name.endsWith(ending) && !expected.has(name))
+    .map((name) => path.join(to, name.slice(0, ENDING.length - ending.length)));
 }
 
 // What the folder or the file is called.

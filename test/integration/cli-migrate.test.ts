@@ -45,6 +45,7 @@ test('says what it did, for people and for machines', async () => {
       },
     ],
     failed: [],
+    gone: [],
     durationMs: expect.any(Number) as unknown,
   });
   expect(await jvdb(['migrate', from, to])).toMatchObject({

@@ -1,5 +1,5 @@
 /** Databases of the old server, and of this package, into new files: in one go, in passes, and back. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   exportDatabases,
@@ -151,6 +151,16 @@ describe('a directory of the old server', () => {
     const link = `${from}-link`;
     symlinkSync(from, link);
     await expectRejection(migrate(from, link), 'JVDB_INVALID_ARGUMENT', /where the old databases are/);
+  });
+
+  test('what a pass had begun and is no longer there is told, and kept', async () => {
+    const [from, to] = [folder(), folder()];
+    for (const name of ['goes', 'stays']) old([{ id: name, vector: [1] }], {}, path.join(from, name));
+    expect(await migrate(from, to, { pass: true })).toMatchObject({ ok: true, gone: [] });
+    rmSync(path.join(from, 'goes'), { recursive: true });
+    expect(await migrate(from, to)).toMatchObject({ ok: true, gone: [path.join(to, 'goes.jvdb')] });
+    expect(rows(path.join(to, 'goes.jvdb'))).toEqual({ goes: [1] });
+    expect(readdirSync(to).sort()).toEqual(['goes.jvdb', 'goes.jvdb.migration', 'stays.jvdb']);
   });
 
   test('its only file may go into a directory too', async () => {

@@ -63,7 +63,9 @@ function forMachines({ from, to, error }: FailedMigration): Record<string, strin
   return { from, to, code: error.code, message: error.message };
 }
 
-function tellWrong(run: Context, { ok, databases, failed }: MigrationReport): void {
+function tellWrong(run: Context, { ok, databases, failed, gone }: MigrationReport): void {
+  for (const file of gone)
+    run.output.note(`${file}: its old database is no longer there; remove it, or keep it as it is`);
   if (ok) return;
   for (const { from, error } of failed) run.output.note(`${from}: ${error.code}: ${error.message}`);
   const differing = databases.filter(({ validation }) => validation?.ok === false);
