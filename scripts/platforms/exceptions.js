@@ -82,15 +82,17 @@ const unit = (names) => names.map((name) => `test/unit/${name}.test.ts`);
 const QUICK = {
   // What differs by Node: values that cross Node-API, workers, memory shared with JavaScript.
   'linux-x64': [
-    'test/unit',
-    ...['isolates', 'views', 'database-workers'].map((name) => `test/integration/${name}.test.ts`),
+    ...unit(['async', 'bad-input', 'changes', 'cli-help', 'cli-output', 'flush-manager', 'hostile', 'inspect']),
+    ...unit(['migrate', 'opening', 'persistence', 'persistence-calls', 'search', 'search-options', 'simd']),
+    ...unit(['store', 'transfer', 'upkeep']),
+    ...['cli-vectors', 'isolates', 'views', 'database-workers'].map((name) => `test/integration/${name}.test.ts`),
     'test/crash/terminate.test.ts',
   ],
   'old-processors': unit(['simd', 'search', 'store']),
   'win32-x64': [
     ...unit(['async', 'bad-input', 'changes', 'flush-manager', 'hostile', 'opening', 'persistence-calls']),
-    ...unit(['persistence', 'search-options', 'search', 'simd', 'store', 'upkeep']),
-    ...['golden', 'model', 'odd-paths', 'open-files'].map((name) => `test/integration/${name}.test.ts`),
+    ...unit(['persistence', 'search-options', 'search', 'simd', 'store', 'transfer', 'migrate', 'upkeep']),
+    ...['cli-vectors', 'golden', 'model', 'odd-paths', 'open-files'].map((name) => `test/integration/${name}.test.ts`),
     'test/crash/scenarios.test.ts',
   ],
   'linux-arm64': [

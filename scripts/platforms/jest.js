@@ -19,7 +19,7 @@ const { EXCEPTIONS, QUICK } = require('./exceptions.js');
 
 // Not for jest, or as they are on this system.
 const LEFT = new Set(['node_modules', 'native', 'fuzz', 'exact', 'types']);
-const FILES = ['package.json', 'package-lock.json', 'README.md', 'dist'];
+const FILES = ['package.json', 'package-lock.json', 'README.md', 'dist', 'bin'];
 const RESOLVER = path.join(root, 'test', 'platforms', 'node-resolver.cjs');
 const PROGRAM = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
 
