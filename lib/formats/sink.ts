@@ -3,10 +3,14 @@
  * A file gets its name when it is whole and on the disk. Threads: one call at a time.
  */
 import { once } from 'node:events';
-import { open, link, rename, rm, type FileHandle } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { unlessAborted } from '../abort.js';
 import { invalid, shown } from '../arguments.js';
+import { codeOf } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 
 /** Where an export goes: a path, '-' for standard output, or a stream of bytes, which is not ended. */
@@ -20,33 +24,36 @@ export interface WriteOptions {
   overwrite: boolean;
   /** Told of each piece that was written. */
   onBytes: (bytes: number) => void;
+  /** Ends waiting for a stream that takes nothing. */
+  signal?: AbortSignal | undefined;
 }
 
 const PIECE = 1 << 20;
 
 /**
- * Writes bytes. Where that fails, a file is as it was before.
+ * Writes bytes. Where that fails, a file is as it was before. A device or a pipe with the name is written to, and
+ * not replaced.
  *
  * @param sink - see `ExportSink`
  * @param bytes - in pieces
  * @param options - see `WriteOptions`
  * @returns a promise that resolves when all is written
- * @throws JvdbError `JVDB_EXISTS`, `JVDB_NOT_FOUND` where there is no such directory, `JVDB_NO_SPACE`, `JVDB_IO`; and
- *   what the bytes' iterator throws
+ * @throws JvdbError `JVDB_EXISTS`, before anything is read; `JVDB_NOT_FOUND` where there is no such directory,
+ *   `JVDB_NO_SPACE`, `JVDB_IO`; and what the bytes' iterator throws
  */
 export async function writeTo(
   sink: ExportSink,
   bytes: AsyncIterable<Uint8Array>,
   options: WriteOptions,
 ): Promise<void> {
-  const { gzip, overwrite, onBytes } = options;
+  const { gzip, overwrite, onBytes, signal } = options;
   const pieces = gzip ? zipped(bytes) : bytes;
   if (typeof sink === 'string' && sink !== '-') return writeFile(sink, pieces, overwrite, onBytes);
   const stream = typeof sink === 'string' ? process.stdout : sink;
   if (typeof (stream as Partial<Writable> | null)?.write !== 'function') {
     throw invalid(`give a path, '-' or a stream to write to, not ${shown(sink)}`);
   }
-  return writeStream(stream as Writable, pieces, onBytes);
+  return writeStream(stream as Writable, pieces, onBytes, signal);
 }
 
 async function* zipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -61,49 +68,78 @@ async function* zipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-const CODES: Record<string, 'JVDB_EXISTS' | 'JVDB_NOT_FOUND' | 'JVDB_NO_SPACE'> = {
-  EEXIST: 'JVDB_EXISTS',
-  ENOENT: 'JVDB_NOT_FOUND',
-  ENOSPC: 'JVDB_NO_SPACE',
-  EDQUOT: 'JVDB_NO_SPACE',
-};
-
 function cannot(what: string, thrown: unknown): JvdbError {
-  const code = CODES[(thrown as NodeJS.ErrnoException).code ?? ''] ?? 'JVDB_IO';
-  const hint = code === 'JVDB_EXISTS' ? '; remove it, or give another name, or the option overwrite' : '';
-  return new JvdbError(code, `cannot write ${what}: ${describe(thrown)}${hint}`, { cause: thrown });
+  const code = ['ENOSPC', 'EDQUOT'].includes(codeOf(thrown)) ? 'JVDB_NO_SPACE' : 'JVDB_IO';
+  return new JvdbError(code, `cannot write ${what}: ${describe(thrown)}`, { cause: thrown });
 }
 
 async function writeFile(
-  path: string,
+  name: string,
   pieces: AsyncIterable<Uint8Array>,
   overwrite: boolean,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}-${Date.now()}`;
-  const file = await attempt(path, () => open(temporary, 'wx', 0o666));
+  const found = await attempt(name, () => statOf(name));
+  if (found?.isDirectory() === true) throw invalid(`cannot write ${name}: it is a directory; name a file in it`);
+  if (found?.isFile() === false) return writePieces(name, await attempt(name, () => open(name, 'w')), pieces, onBytes);
+  if (found !== undefined && !overwrite) throw exists(name);
+  const target = found === undefined ? name : await attempt(name, () => realpath(name)); // a link stays one
+  const temporary = `${target}.tmp-${process.pid}-${Date.now()}`;
+  const file = await attempt(name, () => open(temporary, 'wx', 0o666));
   try {
-    try {
-      for await (const piece of pieces) {
-        await attempt(path, () => writeAll(file, piece));
-        onBytes(piece.length);
-      }
-      await attempt(path, () => file.sync());
-    } finally {
-      await file.close();
-    }
-    await attempt(path, () => (overwrite ? rename(temporary, path) : renameNew(temporary, path)));
+    await writePieces(name, file, pieces, onBytes, () => file.sync());
+    await attempt(name, () => (overwrite ? rename(temporary, target) : renameNew(temporary, target)));
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;
   }
 }
 
-async function attempt<T>(path: string, call: () => Promise<T>): Promise<T> {
+async function statOf(name: string): Promise<Stats | undefined> {
+  try {
+    return await stat(name);
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+// And closes the file.
+async function writePieces(
+  name: string,
+  file: FileHandle,
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+  finish = (): Promise<void> => Promise.resolve(),
+): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      await attempt(name, () => writeAll(file, piece));
+      onBytes(piece.length);
+    }
+    await attempt(name, finish);
+  } finally {
+    await file.close();
+  }
+}
+
+function exists(name: string): JvdbError {
+  return new JvdbError(
+    'JVDB_EXISTS',
+    `cannot write ${name}: it exists; remove it, or give another name, or the option overwrite`,
+  );
+}
+
+async function attempt<T>(name: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (thrown) {
-    throw cannot(path, thrown);
+    if (codeOf(thrown) === 'EEXIST') throw exists(name); // meanwhile
+    if (codeOf(thrown) !== 'ENOENT') throw cannot(name, thrown);
+    const directory = path.dirname(path.resolve(name));
+    throw new JvdbError('JVDB_NOT_FOUND', `cannot write ${name}: there is no directory ${directory}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -124,6 +160,7 @@ async function writeStream(
   stream: Writable,
   pieces: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   let failure: unknown;
   const onError = (error: unknown): void => {
@@ -132,17 +169,19 @@ async function writeStream(
   stream.on('error', onError);
   try {
     for await (const piece of pieces) {
-      if (failure === undefined && !stream.write(piece)) await drained(stream);
+      if (failure === undefined && !stream.write(piece)) await drained(stream, signal);
       if (failure !== undefined) break;
       onBytes(piece.length);
     }
     // What was written last is out, or failed.
-    if (failure === undefined)
-      await new Promise<void>((resolve) => {
+    if (failure === undefined) {
+      const written = new Promise<void>((resolve) => {
         stream.write('', () => {
           resolve();
         });
       });
+      await unlessAborted(signal, written);
+    }
   } catch (thrown) {
     if (failure === undefined) throw thrown;
   } finally {
@@ -152,11 +191,12 @@ async function writeStream(
 }
 
 // Or ended: then nothing drains.
-async function drained(stream: Writable): Promise<void> {
+async function drained(stream: Writable, stop: AbortSignal | undefined): Promise<void> {
+  stop?.throwIfAborted();
   const waiting = new AbortController();
   const { signal } = waiting;
   try {
-    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
+    await unlessAborted(stop, Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]));
   } finally {
     waiting.abort();
   }

@@ -5,6 +5,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { unlessAborted } from '../abort.js';
 import { describe, JvdbError } from '../errors.js';
 import { shown } from '../arguments.js';
 import type { Source } from './types.js';
@@ -27,13 +28,13 @@ export interface OpenSource extends Source, AsyncDisposable {
  * Opens what is to be imported.
  *
  * @param input - see `ImportSource`
+ * @param signal - ends waiting for bytes of a stream, which is destroyed
  * @returns a promise of the source; dispose of it
- * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`
+ * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`; and the signal's reason
  */
-export async function openSource(input: ImportSource): Promise<OpenSource> {
+export async function openSource(input: ImportSource, signal?: AbortSignal): Promise<OpenSource> {
   const file = typeof input === 'string' && input !== '-' ? await openFile(input) : undefined;
-  const name = typeof input === 'string' ? input : 'the stream';
-  const opened = new Opened(name, file?.handle, file?.size, file ? fileBytes(file.handle) : streamBytes(input));
+  const opened = new Opened(input, file, signal);
   try {
     await opened.prepare();
     return opened;
@@ -79,6 +80,12 @@ async function* streamBytes(input: ImportSource): AsyncGenerator<Buffer> {
   }
 }
 
+// Whatever is being waited for then fails.
+function destroyStream(input: ImportSource): void {
+  const stream = (input === '-' ? process.stdin : input) as Partial<Readable>;
+  if (typeof stream.destroy === 'function') stream.destroy();
+}
+
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function ioError(what: string, thrown: unknown): JvdbError {
@@ -100,18 +107,27 @@ async function* again(head: readonly Buffer[], rest: AsyncIterator<Buffer, void>
 class Opened implements OpenSource {
   readonly name: string;
   readonly totalBytes: number | undefined;
+  readonly #input: ImportSource;
   readonly #handle: FileHandle | undefined;
+  readonly #signal: AbortSignal | undefined;
   readonly #raw: AsyncGenerator<Buffer>;
+  #isWaiting = false;
   #content: AsyncIterator<Buffer, void>;
   #head: Buffer[] = [];
   #zipped = false;
   doneBytes = 0;
 
-  constructor(name: string, handle: FileHandle | undefined, size: number | undefined, raw: AsyncGenerator<Buffer>) {
-    this.name = name;
-    this.totalBytes = size;
-    this.#handle = handle;
-    this.#raw = raw;
+  constructor(
+    input: ImportSource,
+    file: { handle: FileHandle; size: number | undefined } | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.name = typeof input === 'string' ? input : 'the stream';
+    this.totalBytes = file?.size;
+    this.#input = input;
+    this.#handle = file?.handle;
+    this.#signal = signal;
+    this.#raw = file === undefined ? streamBytes(input) : fileBytes(file.handle);
     this.#content = this.#counted();
   }
 
@@ -169,11 +185,17 @@ class Opened implements OpenSource {
 
   async *#counted(): AsyncGenerator<Buffer, void> {
     try {
-      for await (const piece of this.#raw) {
-        this.doneBytes += piece.length;
-        yield piece;
+      for (;;) {
+        this.#signal?.throwIfAborted();
+        this.#isWaiting = true;
+        const next = await unlessAborted(this.#signal, this.#raw.next());
+        this.#isWaiting = false;
+        if (next.done === true) return;
+        this.doneBytes += next.value.length;
+        yield next.value;
       }
     } catch (thrown) {
+      this.#signal?.throwIfAborted();
       throw ioError(`cannot read ${this.name}`, thrown);
     }
   }
@@ -189,6 +211,7 @@ class Opened implements OpenSource {
     try {
       yield* input.pipe(gunzip) as AsyncIterable<Buffer>;
     } catch (thrown) {
+      this.#signal?.throwIfAborted();
       if (failed instanceof JvdbError) throw failed;
       const message = `${this.name} is not whole: its gzip data is damaged or cut short (${describe(thrown)})`;
       throw new JvdbError('JVDB_INVALID_ARGUMENT', message, { cause: thrown });
@@ -199,7 +222,8 @@ class Opened implements OpenSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#raw.return(undefined);
+    if (this.#isWaiting) destroyStream(this.#input);
+    await this.#raw.return(undefined).catch(() => undefined); // of what nobody waits for any more
     await this.#handle?.close();
   }
 }

@@ -58,6 +58,6 @@ export function checkedNames(names: readonly string[]): Set<string> {
 export function noDatabase(name: string, where: string): JvdbError {
   return new JvdbError(
     'JVDB_NOT_FOUND',
-    `there is no database ${shown(name)} in ${where}; create it with createDatabase(name, { dimension })`,
+    `there is no database ${shown(name)} in ${where}; create it first, by createDatabase(name, { dimension }) or jvdb create`,
   );
 }

@@ -60,7 +60,7 @@ export class Checkpoint {
     if (version === VERSION && source === this.#source && Number.isSafeInteger(records)) return records;
     throw new JvdbError(
       'JVDB_CONFLICT',
-      `${this.#file.path} is how far the import of another file came, or of this one before it was changed; ` +
+      `${this.#file.path} is how far the import of another file came, or of this one before it was changed, or into another database; ` +
         'to begin anew remove it',
     );
   }

@@ -112,6 +112,7 @@ async function writeTables(
     onBytes: (more) => {
       bytes += more;
     },
+    signal: options.signal,
   });
   teller.tell();
   return { format: format.name as FormatName, records, bytes, durationMs: performance.now() - began };

@@ -107,12 +107,7 @@ export class Filling {
   }
 
   #report(records: readonly InvalidRecord[], before: number): void {
-    if (this.#options.skipInvalid !== true) {
-      const said = records.slice(0, SHOWN_RECORDS).map((one) => describeRecord(this.#source, one));
-      const more = records.length > SHOWN_RECORDS ? ` (and ${records.length - SHOWN_RECORDS} more near by)` : '';
-      const stored = before === 0 ? 'nothing was imported' : `the first ${before} records were imported`;
-      throw invalid(`${said.join('; ')}${more}; ${stored}; skipInvalid passes over such records`);
-    }
+    if (this.#options.skipInvalid !== true) throw refusal(this.#source, records, before);
     this.invalid += records.length;
     for (const record of records) this.#options.onInvalid?.(record);
   }
@@ -148,6 +143,23 @@ function firstAfter(batch: InBatch, record: number): number {
   let row = 0;
   while (row < batch.count && recordOf(batch, row) <= record) row++;
   return row;
+}
+
+/**
+ * The error of records that can't be read.
+ *
+ * @param name - of the source
+ * @param records - what is invalid
+ * @param before - records that were imported
+ * @returns it
+ */
+export function refusal(name: string, records: readonly InvalidRecord[], before: number): JvdbError {
+  const said = records.slice(0, SHOWN_RECORDS).map((one) => describeRecord(name, one));
+  const more = records.length > SHOWN_RECORDS ? ` (and ${records.length - SHOWN_RECORDS} more near by)` : '';
+  const stored = before === 0 ? 'nothing was imported' : `the first ${before} records were imported`;
+  return invalid(
+    `${said.join('; ')}${more}; ${stored}; the option skipInvalid (--skip-invalid) passes over such records`,
+  );
 }
 
 /**

@@ -1,10 +1,10 @@
 /** Databases from files of other formats into a storage. Threads: as the storage's. */
-import { invalid } from '../arguments.js';
+import { checkedSignal, invalid } from '../arguments.js';
 import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource, type OpenSource } from '../formats/source.js';
 import type { InBatch, InTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
-import { describeRecord, Filling } from './filling.js';
+import { Filling, refusal } from './filling.js';
 import { checkDimension } from './import.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { targetOf, type Target } from './target.js';
@@ -28,8 +28,9 @@ export async function importDatabases(
 ): Promise<ImportDatabasesReport> {
   checkImportOptions(options, ['database', 'distanceMetric', 'idType'], 'options of importDatabases');
   const began = performance.now();
-  options.signal?.throwIfAborted();
-  await using opened = await openSource(source);
+  const signal = checkedSignal(options.signal);
+  signal?.throwIfAborted();
+  await using opened = await openSource(source, signal);
   const format = await formatToRead(options, opened, source);
   const databases: ImportedDatabase[] = [];
   let current: TableImport | undefined;
@@ -88,7 +89,8 @@ class TableImport {
     this.#options = options;
     if (options.database !== undefined && done.length > 0) {
       throw invalid(
-        `${source.name} holds several databases: leave the option database out, or import one by importVectors`,
+        `${source.name} holds several databases, of which the first was imported into ${options.database}: leave the ` +
+          `option database out, or say which one by the option table of importVectors and jvdb import`,
       );
     }
     const name = options.database ?? table.name;
@@ -107,9 +109,9 @@ class TableImport {
     try {
       for await (const batch of this.#table.rows()) {
         teller.step();
+        if (this.#filling === undefined) this.#refuse(batch);
         if (this.#filling === undefined && batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch);
-        if (this.#filling !== undefined) await this.#filling.add(batch);
-        else if (batch.invalid.length > 0) this.#refuse(batch);
+        await this.#filling?.add(batch);
       }
       await this.#filling?.end();
     } catch (thrown) {
@@ -134,13 +136,8 @@ class TableImport {
     this.#filling = new Filling(this.#source.name, target, this.#options);
   }
 
-  // There is no whole row to learn the dimension from.
-  #refuse(batch: InBatch): void {
-    const [first] = batch.invalid;
-    if (first !== undefined && this.#options.skipInvalid !== true) {
-      throw invalid(
-        `${describeRecord(this.#source.name, first)}; nothing was imported; skipInvalid passes over such records`,
-      );
-    }
+  // Before a database is made.
+  #refuse({ invalid: records }: InBatch): void {
+    if (records.length > 0 && this.#options.skipInvalid !== true) throw refusal(this.#source.name, records, 0);
   }
 }

@@ -1,5 +1,5 @@
 /** Vectors from files of other formats into a store. Threads: as the store's. */
-import { invalid, shown } from '../arguments.js';
+import { checkedSignal, invalid, shown } from '../arguments.js';
 import { JvdbError } from '../errors.js';
 import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource } from '../formats/source.js';
@@ -33,8 +33,9 @@ export async function importVectors(
   checkImportOptions(options, ['table', 'checkpoint'], 'options of importVectors');
   const began = performance.now();
   const target = targetOf(store);
-  options.signal?.throwIfAborted();
-  await using opened = await openSource(source);
+  const signal = checkedSignal(options.signal);
+  signal?.throwIfAborted();
+  await using opened = await openSource(source, signal);
   const format = await formatToRead(options, opened, source);
   const filling = new Filling(opened.name, target, options, await checkpointOf(options, opened, format, target));
   let count = 0;
@@ -77,10 +78,13 @@ async function checkpointOf(
   { checkpoint, table, firstId }: ImportOptions,
   source: Source,
   { name }: Format,
-  { dimension, idType }: Target,
+  { dimension, idType, createdAt }: Target,
 ): Promise<Resumption | undefined> {
   if (checkpoint === undefined) return undefined;
-  const file = new Checkpoint(checkpoint, await identityOf(source, [name, table, firstId, dimension, idType]));
+  const file = new Checkpoint(
+    checkpoint,
+    await identityOf(source, [name, table, firstId, dimension, idType, createdAt]),
+  );
   return { file, records: await file.load() };
 }
 
@@ -100,7 +104,7 @@ async function* chosen(
     if (isWanted && met) {
       throw invalid(
         `${source.name} holds several databases (${names.join(', ')}, …), and the first was imported; ` +
-          'say which one by the option table, or import all by importDatabases',
+          'say which one by the option table of importVectors and jvdb import, or import all by importDatabases',
       );
     }
     met ||= isWanted;

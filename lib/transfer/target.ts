@@ -17,6 +17,8 @@ export interface Target {
   readonly dimension: number;
   readonly idType: IdType;
   readonly allowNonFinite: boolean;
+  /** When a database by name was made, in milliseconds since 1970: another one of its name is told from it. */
+  readonly createdAt: number | undefined;
   store(
     ids: readonly VectorId[] | Float64Array,
     vectors: Float32Array,
@@ -37,6 +39,7 @@ export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase)
       dimension: given.dimension,
       idType: given.idType,
       allowNonFinite: given.allowNonFinite,
+      createdAt: undefined,
       store: (ids, vectors, metadata) => given.batchStoreAsync(ids, vectors, metadata),
       flush: () => given.flush(),
     };
@@ -45,11 +48,12 @@ export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase)
   if (typeof database !== 'string' || typeof persistence !== 'object') {
     throw invalid('give a MemoryMappedVectorStore, or { persistence, database }');
   }
-  const { dimension, idType, allowNonFinite } = persistence.getDatabaseInfo(database);
+  const { dimension, idType, allowNonFinite, createdAt: made } = persistence.getDatabaseInfo(database);
   return {
     dimension,
     idType,
     allowNonFinite,
+    createdAt: made.getTime(),
     store: (ids, vectors, metadata) => persistence.batchStoreAsync(database, ids, vectors, metadata),
     flush: () => persistence.flushDatabase(database),
   };

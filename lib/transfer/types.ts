@@ -19,7 +19,10 @@ export interface TransferProgress {
 export interface TransferOptions {
   /** Default: as the content or the name says. */
   format?: FormatName | undefined;
-  /** Gives the work up; the promise rejects with the signal's reason once it has stopped. */
+  /**
+   * Gives the work up; the promise rejects with the signal's reason once it has stopped. A stream whose bytes are
+   * being waited for is destroyed.
+   */
   signal?: AbortSignal | undefined;
   /** Called at the beginning, about ten times a second, and at the end. What it throws gives the work up, and is thrown. */
   onProgress?: ((progress: TransferProgress) => void) | undefined;
