@@ -1,5 +1,5 @@
 /** Runs the command line as its users do: the program in a process of its own. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import path from 'node:path';
 import { ended, ROOT, type Ended } from './support.js';
 
@@ -15,14 +15,32 @@ export interface Run {
   env?: NodeJS.ProcessEnv | undefined;
 }
 
-/** Runs a command to its end. */
-export async function jvdb(args: readonly string[], { storage, input, env }: Run = {}): Promise<Ended> {
+/** Starts a command. */
+export function startJvdb(
+  args: readonly string[],
+  { storage, env }: Omit<Run, 'input'> = {},
+): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     env: { ...process.env, ...(storage === undefined ? {} : { JVDB_STORAGE: storage }), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => undefined); // it may not want all of it
+  return child;
+}
+
+/** Runs a command to its end. */
+export async function jvdb(args: readonly string[], { input, ...run }: Run = {}): Promise<Ended> {
+  const child = startJvdb(args, run);
   child.stdin.end(input);
+  return ended(child);
+}
+
+/** Runs a command line of a shell, in which `jvdb` is the program. Windows has no such shell. */
+export async function shell(line: string, { storage = '', env }: Omit<Run, 'input'> = {}): Promise<Ended> {
+  const child = spawn('sh', ['-c', `jvdb() { "${process.execPath}" "${PROGRAM}" "$@"; }\n${line}`], {
+    env: { ...process.env, JVDB_STORAGE: storage, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   return ended(child);
 }
 

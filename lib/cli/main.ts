@@ -3,6 +3,7 @@
  * 1 failed, 2 wrong usage. Threads: one.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { describe, JvdbError } from '../errors.js';
 import { COMMANDS, type CommandEntry } from './commands/index.js';
 import { Context, type GlobalOptions } from './context.js';
 import { errorLine, UsageError } from './output.js';
@@ -29,7 +30,8 @@ export async function main(args: readonly string[], version: string): Promise<nu
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal).once('beforeExit', onIdle);
   // A reader that has enough, such as head, ends the program like any other.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', cannotPrint);
+  process.stderr.on('error', () => undefined); // nobody is left to tell
   try {
     await run(args, version, stop.signal);
     return 0;
@@ -38,6 +40,13 @@ export async function main(args: readonly string[], version: string): Promise<nu
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('beforeExit', onIdle);
   }
+}
+
+function cannotPrint(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EPIPE') process.exit(0);
+  const code = error.code === 'ENOSPC' ? 'JVDB_NO_SPACE' : 'JVDB_IO';
+  process.stderr.write(`${errorLine(new JvdbError(code, `cannot write to standard output: ${describe(error)}`))}\n`);
+  process.exit(1);
 }
 
 async function run(args: readonly string[], version: string, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@
  * on standard error. Colours and progress on a terminal only. Threads: one.
  */
 import { describe, JvdbError } from '../errors.js';
+import { width } from './width.js';
 
 /** Wrong usage: exit status 2. */
 export class UsageError extends Error {}
@@ -86,10 +87,13 @@ export class Output {
     const keys = Object.keys(first);
     const cells = rows.map((row) => keys.map((key) => text(row[key])));
     const isNumber = keys.map((key) => rows.every((row) => isNumeric(row[key])));
-    const widths = keys.map((key, i) => Math.max(key.length, ...cells.map((row) => row[i]?.length ?? 0)));
+    const widths = keys.map((key, i) => cells.reduce((most, row) => Math.max(most, width(row[i])), width(key)));
     const line = (values: readonly string[]): string =>
       values
-        .map((value, i) => (isNumber[i] === true ? value.padStart(widths[i] ?? 0) : value.padEnd(widths[i] ?? 0)))
+        .map((value, i) => {
+          const blanks = ' '.repeat((widths[i] ?? 0) - width(value));
+          return isNumber[i] === true ? `${blanks}${value}` : `${value}${blanks}`;
+        })
         .join('  ')
         .trimEnd();
     this.#write(`${this.#bold(line(keys))}\n${cells.map((row) => `${line(row)}\n`).join('')}`);
@@ -107,8 +111,8 @@ export class Output {
       return;
     }
     const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-    const width = Math.max(0, ...entries.map(([key]) => key.length));
-    for (const [key, value] of entries) this.#write(`${this.#bold(key.padEnd(width))}  ${text(value)}\n`);
+    const widest = Math.max(0, ...entries.map(([key]) => key.length));
+    for (const [key, value] of entries) this.#write(`${this.#bold(key.padEnd(widest))}  ${text(value)}\n`);
   }
 
   /**
@@ -243,8 +247,9 @@ function wordsOf(value: unknown): string {
   return `${value as number}`;
 }
 
+// JSON has no integers of 64 bits, and no NaN.
 function plain(_: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value);
   return value instanceof Float32Array ? Array.from(value, shortest) : value;
 }
 

@@ -1,11 +1,13 @@
 /** What importing and exporting commands share: options, progress, the file of invalid records. Threads: no state. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
 import { Option, type Command } from 'commander';
+import { system } from '../directories.js';
 import { FORMATS, type FormatName } from '../formats/recognise.js';
 import type { InvalidRecord } from '../formats/types.js';
 import type { RecordOptions, TransferOptions, TransferProgress } from '../transfer/types.js';
 import { wholeNumber } from './arguments.js';
 import type { Context } from './context.js';
+import { UsageError } from './output.js';
 
 /** What becomes of invalid records. */
 export interface InvalidOptions {
@@ -14,6 +16,9 @@ export interface InvalidOptions {
   /** The file for them. */
   invalidFile?: string;
 }
+
+/** The same, as imports take it. */
+export type PassingOver = Pick<RecordOptions, 'skipInvalid' | 'onInvalid'>;
 
 /** Options of commands that import. */
 export interface ImportingOptions extends InvalidOptions {
@@ -33,7 +38,7 @@ export interface ImportingOptions extends InvalidOptions {
  */
 export function formatOption(writes: boolean): Option {
   const names = FORMATS.filter(({ write }) => !writes || write !== undefined).map(({ name }) => name);
-  return new Option('--format <format>', 'default: as the content or the name says').choices(names);
+  return new Option('--format <format>', `default: as the ${writes ? '' : 'content or the '}name says`).choices(names);
 }
 
 /**
@@ -63,6 +68,19 @@ export function addInvalidOptions(command: Command): Command {
 }
 
 /**
+ * The file that is meant: it can be given as an argument or by an option.
+ *
+ * @param argument - as given
+ * @param option - as given
+ * @returns the one of them that there is; undefined for none
+ * @throws UsageError where there are both
+ */
+export function oneFile(argument: string | undefined, option: string | undefined): string | undefined {
+  if (argument === undefined || option === undefined) return option ?? argument;
+  throw new UsageError(`which file, ${argument} or ${option}? give one`);
+}
+
+/**
  * Progress for people.
  *
  * @param run - of the command
@@ -83,15 +101,19 @@ export function watched(run: Context): Pick<TransferOptions, 'signal' | 'onProgr
  * Does work that meets invalid records, with the options that were given.
  *
  * @param options - as given
+ * @param input - what is read
  * @param call - the work
+ * @param goesOn - invalid records that were found before stay in their file
  * @returns a promise of what the call's comes to
  */
 export async function passingOver<T>(
   options: InvalidOptions,
-  call: (options: Pick<RecordOptions, 'skipInvalid' | 'onInvalid'>) => Promise<T>,
+  input: string,
+  call: (options: PassingOver) => Promise<T>,
+  goesOn = false,
 ): Promise<T> {
   const { skipInvalid, invalidFile } = options;
-  const file = invalidFile === undefined ? undefined : openSync(invalidFile, 'w');
+  const file = invalidFile === undefined ? undefined : openInvalid(invalidFile, input, goesOn);
   try {
     return await call({
       skipInvalid: skipInvalid === true || file !== undefined,
@@ -109,16 +131,34 @@ export async function passingOver<T>(
  *
  * @param run - of the command
  * @param options - as given
+ * @param input - what is imported
  * @param call - imports
+ * @param checkpoint - where an import that was interrupted goes on: invalid records that it found stay in their file
  * @returns a promise of what the call's comes to
  */
 export async function importing<T>(
   run: Context,
   options: ImportingOptions,
+  input: string,
   call: (options: RecordOptions) => Promise<T>,
+  checkpoint?: string,
 ): Promise<T> {
   const { format, batchSize, firstId } = options;
-  return passingOver(options, (records) => call({ format, batchSize, firstId, ...records, ...watched(run) }));
+  const goesOn = checkpoint !== undefined && existsSync(checkpoint);
+  const work = async (records: PassingOver): Promise<T> => {
+    return call({ format, batchSize, firstId, ...records, ...watched(run) });
+  };
+  return passingOver(options, input, work, goesOn);
+}
+
+function openInvalid(invalidFile: string, input: string, goesOn: boolean): number {
+  const [to, from] = [invalidFile, input].map((one) =>
+    system(`use ${one}`, () => statSync(one, { throwIfNoEntry: false, bigint: true })),
+  );
+  if (to?.isFile() === true && to.ino === from?.ino && to.dev === from.dev) {
+    throw new UsageError(`${invalidFile} is what is to be imported; give another file for invalid records`);
+  }
+  return system(`write ${invalidFile}`, () => openSync(invalidFile, goesOn ? 'a' : 'w'));
 }
 
 /**
@@ -131,6 +171,17 @@ export async function importing<T>(
  */
 export function amountOf(stored: number, invalid: number, durationMs: number): string {
   const rate = durationMs > 0 ? `, ${Math.round((1000 * stored) / durationMs).toLocaleString('en')} a second` : '';
-  const wrong = invalid > 0 ? `, ${invalid.toLocaleString('en')} invalid records passed over` : '';
-  return `${stored.toLocaleString('en')} vectors${wrong}${rate}`;
+  const wrong = invalid > 0 ? `, ${amount(invalid, 'invalid record')} passed over` : '';
+  return `${amount(stored, 'vector')}${wrong}${rate}`;
+}
+
+/**
+ * A number of things.
+ *
+ * @param count - how many
+ * @param thing - what one is called
+ * @returns the text
+ */
+export function amount(count: number, thing: string): string {
+  return `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`;
 }

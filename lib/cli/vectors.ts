@@ -1,5 +1,4 @@
 /** What the commands about single vectors share. Threads: no state. */
-import { addAbortSignal } from 'node:stream';
 import { Option, type Command } from 'commander';
 import { JvdbError } from '../errors.js';
 import { openSource } from '../formats/source.js';
@@ -43,8 +42,7 @@ export async function givenVector(options: VectorOptions, signal: AbortSignal): 
 }
 
 async function contentOf(file: string, signal: AbortSignal): Promise<string> {
-  if (file === '-') addAbortSignal(signal, process.stdin);
-  await using source = await openSource(file);
+  await using source = await openSource(file, signal);
   const pieces: Buffer[] = [];
   for await (const piece of source.bytes()) pieces.push(piece);
   return Buffer.concat(pieces).toString();

@@ -71,6 +71,29 @@ test('records have a line for each property, or are JSON', () => {
   });
 });
 
+test('columns of wide letters and joined ones stand one below the other', () => {
+  const ids = ['ab', '日本', 'ﾊﾝ', 'e\u0301', '한글', '👩‍👩‍👧', 'ＡＢ', '\u200b'];
+  const rows = ids.map((id) => ({ id, 名: 'x', end: 1 }));
+  expect(table(rows)).toEqual({
+    out:
+      'id    名  end\nab    x     1\n日本  x     1\nﾊﾝ    x     1\ne\u0301     x     1\n한글  x     1\n' +
+      '👩‍👩‍👧    x     1\nＡＢ  x     1\n\u200b      x     1\n',
+    err: '',
+  });
+});
+
+test('what JSON has no number for is text', () => {
+  const values = {
+    nan: NaN,
+    vector: new Float32Array([NaN, Infinity, -Infinity, 0.1]),
+    score: new Shown(-Infinity, 'x'),
+  };
+  expect(records([values], { json: true })).toEqual({
+    out: '[{"nan":"NaN","vector":["NaN","Infinity","-Infinity",0.1],"score":"-Infinity"}]\n',
+    err: '',
+  });
+});
+
 describe('colours', () => {
   const { env } = process;
   afterEach(() => {

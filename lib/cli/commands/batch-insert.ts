@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { importVectors } from '../../transfer/import.js';
 import type { Context, GlobalOptions } from '../context.js';
-import { addImportOptions, amountOf, importing, type ImportingOptions } from '../transfer.js';
+import { addImportOptions, amountOf, importing, oneFile, type ImportingOptions } from '../transfer.js';
 
 interface Options extends GlobalOptions, ImportingOptions {
   database: string;
@@ -27,9 +27,10 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .action(async (file: string | undefined, options: Options) => {
       const run = context(options);
       const { database } = options;
+      const input = oneFile(file, options.input) ?? '-';
       using all = run.databases();
-      const report = await importing(run, options, async (how) =>
-        importVectors({ persistence: all, database }, options.input ?? file ?? '-', how),
+      const report = await importing(run, options, input, async (how) =>
+        importVectors({ persistence: all, database }, input, how),
       );
       const { stored, invalid, durationMs } = report;
       run.output.done(`stored in ${database}: ${amountOf(stored, invalid, durationMs)}`, { database, ...report });

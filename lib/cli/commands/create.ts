@@ -1,8 +1,8 @@
 /** jvdb create */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { DistanceMetric, IdType } from '../../types.js';
 import { JvdbError } from '../../errors.js';
-import { wholeNumber } from '../arguments.js';
+import { ID_TYPES, METRICS, wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
 
 interface Options extends GlobalOptions {
@@ -19,8 +19,8 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
   command
     .argument('<name>', 'of the database')
     .requiredOption('-d, --dimension <n>', 'values of each vector', wholeNumber(1, 65_536))
-    .option('-m, --metric <metric>', 'cosine, dot or euclidean', 'cosine')
-    .option('-t, --id-type <type>', 'int64 or string', 'int64')
+    .addOption(new Option('-m, --metric <metric>', 'how searches measure likeness').choices(METRICS).default('cosine'))
+    .addOption(new Option('-t, --id-type <type>', 'what ids are').choices(ID_TYPES).default('int64'))
     .addHelpText('after', '\nExample:\n  jvdb create words --dimension 100 --id-type string --storage data')
     .action((name: string, options: Options) => {
       const run = context(options);

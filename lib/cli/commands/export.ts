@@ -4,7 +4,7 @@ import type { FormatName } from '../../formats/recognise.js';
 import { exportDatabases } from '../../transfer/export.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { bytes, UsageError } from '../output.js';
-import { formatOption, watched } from '../transfer.js';
+import { amount, formatOption, oneFile, watched } from '../transfer.js';
 
 interface Options extends GlobalOptions {
   database?: string[];
@@ -38,13 +38,14 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     )
     .action(async (file: string | undefined, options: Options) => {
       const run = context(options);
-      const output = options.output ?? file;
+      const output = oneFile(file, options.output);
       if (output === undefined) throw new UsageError('where to? give a file, or - for standard output');
       using all = run.databases();
       const { database: databases, format, gzip, overwrite } = options;
       const how = { databases, format, gzip, overwrite, ...watched(run) };
       const report = await exportDatabases(all, output, how);
-      const sentence = `exported ${report.records.toLocaleString('en')} vectors to ${output}: ${bytes(report.bytes)}`;
+      const to = output === '-' ? 'standard output' : output;
+      const sentence = `exported ${amount(report.records, 'vector')} to ${to}: ${bytes(report.bytes)}`;
       if (output === '-') run.output.note(sentence);
       else run.output.done(sentence, { ...report, output });
     });

@@ -18,7 +18,10 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
   command
     .requiredOption('--database <name>', 'of the database')
     .requiredOption('--id <id...>', 'of the vector, or several; JSON is an object for one and an array for several')
-    .addHelpText('after', '\nExample:\n  jvdb get --database words --id 42 --storage data')
+    .addHelpText(
+      'after',
+      '\nJSON has values that are no finite numbers as "NaN", "Infinity" and "-Infinity".\n\nExample:\n  jvdb get --database words --id 42 --storage data',
+    )
     .action(async (options: Options) => {
       const run = context(options);
       using store = await run.reader(options.database);

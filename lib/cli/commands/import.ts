@@ -1,12 +1,13 @@
 /** jvdb import */
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { importDatabases } from '../../transfer/import-databases.js';
 import { importVectors } from '../../transfer/import.js';
 import type { DistanceMetric, IdType } from '../../types.js';
 import type { Context, GlobalOptions } from '../context.js';
+import { ID_TYPES, METRICS } from '../arguments.js';
 import { UsageError } from '../output.js';
-import { addImportOptions, amountOf, importing, type ImportingOptions } from '../transfer.js';
+import { addImportOptions, amountOf, importing, oneFile, type ImportingOptions } from '../transfer.js';
 
 interface Options extends GlobalOptions, ImportingOptions {
   database?: string;
@@ -28,8 +29,8 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .option('--database <name>', 'where to; it is created where there is none. Default: as the document says');
   addImportOptions(command)
     .option('--table <name>', 'which database of a document that holds several')
-    .option('--metric <metric>', 'of a database that is created')
-    .option('--id-type <type>', 'of a database that is created: int64 or string')
+    .addOption(new Option('--metric <metric>', 'of a database that is created').choices(METRICS))
+    .addOption(new Option('--id-type <type>', 'of a database that is created').choices(ID_TYPES))
     .option('--resume', 'go on where an import of the same file with --resume was interrupted')
     .addHelpText(
       'after',
@@ -39,7 +40,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     )
     .action(async (file: string | undefined, options: Options) => {
       const run = context(options);
-      const input = options.input ?? file;
+      const input = oneFile(file, options.input);
       if (input === undefined) throw new UsageError('what is to be imported? give a file, or - for standard input');
       if (options.resume === true || options.table !== undefined) {
         await intoOne(run, options, input);
@@ -47,7 +48,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
       }
       using all = run.newDatabases();
       const { database, metric: distanceMetric, idType } = options;
-      const report = await importing(run, options, async (how) =>
+      const report = await importing(run, options, input, async (how) =>
         importDatabases(all, input, { ...how, database, distanceMetric, idType }),
       );
       const lines = report.databases.map(
@@ -64,8 +65,12 @@ async function intoOne(run: Context, options: Options, input: string): Promise<v
   if (database === undefined) throw new UsageError('with --resume or --table name the --database, which must exist');
   using all = run.databases();
   const checkpoint = options.resume === true ? path.join(run.storage, `${database}.import`) : undefined;
-  const report = await importing(run, options, async (how) =>
-    importVectors({ persistence: all, database }, input, { ...how, table, checkpoint }),
+  const report = await importing(
+    run,
+    options,
+    input,
+    async (how) => importVectors({ persistence: all, database }, input, { ...how, table, checkpoint }),
+    checkpoint,
   );
   const { stored, invalid, durationMs, resumedAt } = report;
   const from = resumedAt > 0 ? `, from record ${resumedAt + 1} on` : '';

@@ -45,7 +45,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .action(async (from: string, to: string, options: Options) => {
       const run = context(options);
       const { pass, validate, metric: distanceMetric, idType, scanColumn, batchSize } = options;
-      const report = await passingOver(options, async (records) =>
+      const report = await passingOver(options, from, async (records) =>
         migrate(from, to, {
           ...{ pass, validate, distanceMetric, idType, scanColumn, batchSize },
           ...records,

@@ -39,7 +39,11 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .option('--metadata', 'print the metadata too')
     .option('--vectors', 'print the vectors too')
     .option('--threads <n>', 'threads at most (default: as many as the machine has)', wholeNumber(1, 1024))
-    .addHelpText('after', "\nExample:\n  jvdb query --database words --vector '[0.1, 0.2, 0.3]' --top-k 5")
+    .addHelpText(
+      'after',
+      '\nJSON has values that are no finite numbers as "NaN", "Infinity" and "-Infinity".' +
+        "\n\nExample:\n  jvdb query --database words --vector '[0.1, 0.2, 0.3]' --top-k 5",
+    )
     .action(async (options: Options) => {
       const run = context(options);
       const vector = await givenVector(options, run.signal);
