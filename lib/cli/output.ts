@@ -48,6 +48,7 @@ const EVERY_MS = 100;
 export class Output {
   readonly #json: boolean;
   readonly #colours: boolean;
+  readonly #showsProgress: boolean;
   readonly #out: NodeJS.WriteStream;
   readonly #err: NodeJS.WriteStream;
   #progressShown = false;
@@ -63,8 +64,10 @@ export class Output {
     this.#json = json;
     this.#out = out;
     this.#err = err;
+    const isDumb = process.env['TERM'] === 'dumb'; // it shows escape sequences as they are
     // https://no-color.org
-    this.#colours = out.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
+    this.#colours = out.isTTY && (process.env['NO_COLOR'] ?? '') === '' && !isDumb;
+    this.#showsProgress = err.isTTY && !isDumb;
   }
 
   /**
@@ -149,7 +152,7 @@ export class Output {
    * @param step - how far
    */
   progress(step: Step): void {
-    if (!this.#err.isTTY) return;
+    if (!this.#showsProgress) return;
     const now = performance.now();
     if (this.#began === 0) this.#began = now;
     if (now - this.#progressAt < EVERY_MS) return;

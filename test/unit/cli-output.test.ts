@@ -94,7 +94,7 @@ test('what JSON has no number for is text', () => {
   });
 });
 
-describe('colours', () => {
+describe('terminals', () => {
   const { env } = process;
   afterEach(() => {
     process.env = env;
@@ -110,16 +110,19 @@ describe('colours', () => {
     process.env = { TERM: 'xterm', ...variables };
     expect(table([{ id: 1 }], { isTTY })).toEqual({ out: coloured ? `${bold('id')}\n 1\n` : 'id\n 1\n', err: '' });
   });
-});
 
-test('progress shows on a terminal only, and goes before what is printed', () => {
-  const work = (output: Output): void => {
-    output.progress({ done: 1, total: 4, unit: 'records' });
-    output.done('all of it', { records: 4 });
-  };
-  expect(printed(work)).toEqual({ out: 'all of it\n', err: '' });
-  expect(printed(work, { isTTY: true })).toEqual({ out: 'all of it\n', err: '\r\u001b[K25 %\r\u001b[K' });
-  expect(printed(work, { json: true })).toEqual({ out: '{"records":4}\n', err: '' });
+  test('progress shows on a terminal only, and goes before what is printed', () => {
+    const work = (output: Output): void => {
+      output.progress({ done: 1, total: 4, unit: 'records' });
+      output.done('all of it', { records: 4 });
+    };
+    process.env = { TERM: 'xterm' };
+    expect(printed(work)).toEqual({ out: 'all of it\n', err: '' });
+    expect(printed(work, { isTTY: true })).toEqual({ out: 'all of it\n', err: '\r\u001b[K25 %\r\u001b[K' });
+    process.env = { TERM: 'dumb' };
+    expect(printed(work, { isTTY: true })).toEqual({ out: 'all of it\n', err: '' });
+    expect(printed(work, { json: true })).toEqual({ out: '{"records":4}\n', err: '' });
+  });
 });
 
 test('amounts have units', () => {
