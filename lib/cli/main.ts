@@ -32,10 +32,12 @@ export async function main(args: readonly string[], version: string): Promise<nu
   // A reader that has enough, such as head, ends the program like any other.
   process.stdout.on('error', cannotPrint);
   process.stderr.on('error', () => undefined); // nobody is left to tell
+  let context: Context | undefined;
   try {
-    await run(args, version, stop.signal);
+    await run(args, version, (options) => (context = new Context(options, stop.signal)));
     return 0;
   } catch (thrown) {
+    context?.output.clear();
     return failed(thrown, stop.signal);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('beforeExit', onIdle);
@@ -49,7 +51,9 @@ function cannotPrint(error: NodeJS.ErrnoException): never {
   process.exit(1);
 }
 
-async function run(args: readonly string[], version: string, signal: AbortSignal): Promise<void> {
+type MakeContext = (options: GlobalOptions) => Context;
+
+async function run(args: readonly string[], version: string, context: MakeContext): Promise<void> {
   const program = new Command('jvdb')
     .description('Databases of vectors in memory-mapped files: create, fill, search, look after them.')
     .version(version, '-V, --version', 'print the version')
@@ -63,18 +67,18 @@ async function run(args: readonly string[], version: string, signal: AbortSignal
     })
     .exitOverride();
   const wanted = args.find((one) => COMMANDS.some(({ name }) => name === one));
-  for (const entry of COMMANDS) await add(program, entry, entry.name === wanted, signal);
+  for (const entry of COMMANDS) await add(program, entry, entry.name === wanted, context);
   await program.parseAsync([...args], { from: 'user' });
 }
 
-async function add(program: Command, entry: CommandEntry, isWanted: boolean, signal: AbortSignal): Promise<void> {
+async function add(program: Command, entry: CommandEntry, isWanted: boolean, context: MakeContext): Promise<void> {
   const command = program.command(entry.name).description(entry.summary).copyInheritedSettings(program);
   if (!isWanted) return; // its module isn't even loaded
   command
     .addOption(new Option('-s, --storage <dir>', 'directory of the databases').env('JVDB_STORAGE'))
     .option('--json', 'print JSON');
   const module = await entry.load();
-  module.define(command, (options: GlobalOptions) => new Context(options, signal));
+  module.define(command, context);
 }
 
 function failed(thrown: unknown, signal: AbortSignal): number {

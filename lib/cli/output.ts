@@ -77,7 +77,7 @@ export class Output {
    * @param none - what people read where there are none
    */
   table(rows: readonly Record<string, Cell>[], none = 'nothing'): void {
-    this.#clear();
+    this.clear();
     if (this.#json) {
       this.#write(json(rows));
       return;
@@ -108,7 +108,7 @@ export class Output {
    * @param values - by name
    */
   record(values: Readonly<Record<string, unknown>>): void {
-    this.#clear();
+    this.clear();
     if (this.#json) {
       this.#write(json(values));
       return;
@@ -124,7 +124,7 @@ export class Output {
    * @param all - of each its values by name
    */
   records(all: readonly Readonly<Record<string, unknown>>[]): void {
-    this.#clear();
+    this.clear();
     if (this.#json) {
       this.#write(json(all));
       return;
@@ -142,7 +142,7 @@ export class Output {
    * @param facts - by name
    */
   done(sentence: string, facts: Readonly<Record<string, unknown>>): void {
-    this.#clear();
+    this.clear();
     this.#write(this.#json ? json(facts) : `${sentence}\n`);
   }
 
@@ -167,8 +167,15 @@ export class Output {
    * @param line - without a newline
    */
   note(line: string): void {
-    this.#clear();
+    this.clear();
     this.#err.write(`${line}\n`);
+  }
+
+  /** Takes progress off the terminal. */
+  clear(): void {
+    if (this.#progressShown) this.#err.write('\r\u001b[K');
+    this.#progressShown = false;
+    this.#began = 0;
   }
 
   #write(what: string): void {
@@ -177,12 +184,6 @@ export class Output {
 
   #bold(what: string): string {
     return this.#colours ? `\u001b[1m${what}\u001b[22m` : what;
-  }
-
-  #clear(): void {
-    if (this.#progressShown) this.#err.write('\r\u001b[K');
-    this.#progressShown = false;
-    this.#began = 0;
   }
 }
 
