@@ -128,12 +128,16 @@ test('bench measures, checks, and leaves nothing', async () => {
 });
 
 describe('completion', () => {
-  const bash = (...words: string[]): string[] => {
+  const bashIn = (storage: string, ...words: string[]): string[] => {
     const script =
       'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _jvdb; printf "%s\\n" "${COMPREPLY[@]}"';
-    const out = execFileSync('bash', ['-c', script, 'bash', file, 'jvdb', ...words], { encoding: 'utf8' });
+    const out = execFileSync('bash', ['-c', script, 'bash', file, 'jvdb', ...words], {
+      encoding: 'utf8',
+      env: { ...process.env, JVDB_STORAGE: storage },
+    });
     return out.split('\n').filter(Boolean);
   };
+  const bash = (...words: string[]): string[] => bashIn('', ...words);
   const file = directory.file();
 
   test('bash completes commands, options and choices', async () => {
@@ -150,6 +154,24 @@ describe('completion', () => {
     // Files, which bash completes by itself.
     expect(bash('salvage', '')).toEqual([]);
     expect(bash('verify', '--backups', '')).toEqual([]);
+  });
+
+  test('bash completes names of databases', () => {
+    const [there, elsewhere] = [directory.file(), `${directory.file()} of mine`];
+    for (const [place, names] of [
+      [there, ['words', 'works', 'points']],
+      [elsewhere, ['others']],
+    ] as const) {
+      mkdirSync(place);
+      for (const name of names) writeFileSync(path.join(place, `${name}.jvdb`), '');
+      writeFileSync(path.join(place, 'notes.import'), '');
+    }
+    expect(bashIn(there, 'count', '--database', '')).toEqual(['points', 'words', 'works']);
+    expect(bashIn(there, 'query', '--top-k', '3', '--database', 'wor')).toEqual(['words', 'works']);
+    expect(bashIn(there, 'drop', 'p')).toEqual(['points']);
+    expect(bashIn(there, 'count', '--storage', elsewhere, '--database', '')).toEqual(['others']);
+    expect(bashIn(there, 'count', '-s', directory.file(), '--database', '')).toEqual([]);
+    expect(bash('count', '--database', '')).toEqual([]);
   });
 
   test('zsh and fish have each command and option', async () => {
