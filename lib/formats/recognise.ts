@@ -53,8 +53,10 @@ export async function recognise(source: Source): Promise<Format> {
   if (head.length === 0) throw invalid(`${source.name} is empty`);
   const certain = FORMATS.find((one) => one.recognises(head) === true);
   if (certain !== undefined) return certain;
-  const [named] = formatsOfName(source.name).filter((one) => one.recognises(head) !== false);
-  if (named !== undefined) return named;
+  // What doesn't even begin so is read by its name all the same, and says what is wrong with it.
+  const named = formatsOfName(source.name);
+  const likeliest = named.find((one) => one.recognises(head) !== false) ?? named[0];
+  if (likeliest !== undefined) return likeliest;
   throw invalid(
     `the format of ${source.name} can't be told by its content, nor by its name; name it: ` +
       FORMATS.map((one) => one.name).join(', '),

@@ -150,9 +150,19 @@ async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
+
 // A link fails where the name is taken, which no rename does.
 async function renameNew(from: string, to: string): Promise<void> {
-  await link(from, to);
+  try {
+    await link(from, to);
+  } catch (thrown) {
+    if (!NO_LINKS.includes(codeOf(thrown))) throw thrown;
+    // FAT has none: the name is taken by an empty file first.
+    await (await open(to, 'wx')).close();
+    await rename(from, to);
+    return;
+  }
   await rm(from);
 }
 

@@ -120,6 +120,15 @@ describe('where bytes come from', () => {
     await expectRejection(importVectors(copy, cut), 'JVDB_INVALID_ARGUMENT', /gzip data is damaged or cut short/);
     await expectRejection(importVectors(copy, Buffer.alloc(0)), 'JVDB_INVALID_ARGUMENT', /is empty/);
     await expectRejection(importVectors(copy, Buffer.from('?')), 'JVDB_INVALID_ARGUMENT', /format .* can't be told/);
+    const named = path.join(directory.path, 'begins-wrong.jsonl');
+    writeFileSync(named, `?\n${lines(5)}`);
+    await expectRejection(
+      importVectors(copy, named),
+      'JVDB_INVALID_ARGUMENT',
+      /begins-wrong\.jsonl:1:1: it is not JSON/,
+    );
+    expect(await importVectors(copy, named, { skipInvalid: true })).toMatchObject({ stored: 5, invalid: 1 });
+    copy.batchDelete([...copy.ids()]);
     await expectRejection(importVectors(copy, path.join(directory.path, 'none')), 'JVDB_NOT_FOUND', /none/);
     await expectRejection(importVectors(copy, directory.path), 'JVDB_INVALID_ARGUMENT', /is a directory/);
     const texts = Readable.from(['text']);

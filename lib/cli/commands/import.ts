@@ -51,10 +51,11 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
       const report = await importing(run, options, input, async (how) =>
         importDatabases(all, input, { ...how, database, distanceMetric, idType }),
       );
-      const lines = report.databases.map(
-        ({ database: name, created, stored, invalid }) =>
-          `imported into ${name}${created ? ' (created)' : ''}: ${amountOf(stored, invalid, report.durationMs)}`,
-      );
+      const lines = report.databases.map((one) => {
+        const amount = amountOf(one.stored, one.invalid, report.durationMs);
+        if (!all.hasDatabase(one.database)) return `nothing to import: ${amount}; ${one.database} was not created`;
+        return `imported into ${one.database}${one.created ? ' (created)' : ''}: ${amount}`;
+      });
       run.output.done(lines.length > 0 ? lines.join('\n') : `${input} holds no database`, { ...report });
     });
 }
