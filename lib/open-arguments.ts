@@ -7,10 +7,12 @@ import type { StoreOptions } from './types.js';
 
 /** The names of all metrics. */
 export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
-const ID_TYPES = ['int64', 'string'] as const;
+/** All types of ids. */
+export const ID_TYPES = ['int64', 'string'] as const;
 const ACCESS = ['normal', 'random', 'sequential'] as const;
 const DURABILITY = ['periodic', 'commit'] as const;
-const SCAN_COLUMNS = ['int8', 'none'] as const;
+/** What may be kept for searches. */
+export const SCAN_COLUMNS = ['int8', 'none'] as const;
 
 const MAX_DIMENSION = 65536;
 const MAX_CAPACITY = 2 ** 31 - 1;

@@ -1,14 +1,8 @@
 /** Reads arguments of the command line. Threads: no state. */
 import { InvalidArgumentError } from 'commander';
 import { shown } from '../arguments.js';
-import type { DistanceMetric, IdType, VectorId } from '../types.js';
+import type { IdType, VectorId } from '../types.js';
 import { UsageError } from './output.js';
-
-/** What --metric can be. */
-export const METRICS = ['cosine', 'dot', 'euclidean'] as const satisfies readonly DistanceMetric[];
-
-/** What --id-type can be. */
-export const ID_TYPES = ['int64', 'string'] as const satisfies readonly IdType[];
 
 /**
  * An option that is a whole number.

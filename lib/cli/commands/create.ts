@@ -2,7 +2,8 @@
 import { Option, type Command } from 'commander';
 import type { DistanceMetric, IdType } from '../../types.js';
 import { JvdbError } from '../../errors.js';
-import { ID_TYPES, METRICS, wholeNumber } from '../arguments.js';
+import { ID_TYPES, METRICS } from '../../open-arguments.js';
+import { wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
 
 interface Options extends GlobalOptions {

@@ -1,6 +1,7 @@
 /** jvdb estimate */
 import { Option, type Command } from 'commander';
 import { estimate } from '../../inspect/estimate.js';
+import { SCAN_COLUMNS } from '../../open-arguments.js';
 import { wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { bytes } from '../output.js';
@@ -25,7 +26,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .requiredOption('--dimension <n>', 'values of each vector', wholeNumber(1, 65_536))
     .option('--metadata-bytes <n>', 'JSON of each vector, on average', wholeNumber(0, 2 ** 20), 100)
     .option('--id-bytes <n>', 'of string ids, on average; 0: ids are numbers', wholeNumber(0, 1024), 0)
-    .addOption(new Option('--scan-column <kind>', 'int8 copies for searches').choices(['int8', 'none']).default('int8'))
+    .addOption(new Option('--scan-column <kind>', 'int8 copies for searches').choices(SCAN_COLUMNS).default('int8'))
     .addHelpText(
       'after',
       '\nThe disk has room for all files after growing once more, and for one compaction.\n\nExample:\n  jvdb estimate --databases 100 --vectors 100000 --dimension 512 --metadata-bytes 200',

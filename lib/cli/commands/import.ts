@@ -1,11 +1,11 @@
 /** jvdb import */
 import path from 'node:path';
 import { Option, type Command } from 'commander';
+import { ID_TYPES, METRICS } from '../../open-arguments.js';
 import { importDatabases } from '../../transfer/import-databases.js';
 import { importVectors } from '../../transfer/import.js';
 import type { DistanceMetric, IdType } from '../../types.js';
 import type { Context, GlobalOptions } from '../context.js';
-import { ID_TYPES, METRICS } from '../arguments.js';
 import { UsageError } from '../output.js';
 import { addImportOptions, amountOf, importing, oneFile, type ImportingOptions } from '../transfer.js';
 

@@ -1,6 +1,6 @@
 /** jvdb migrate */
 import { Option, type Command } from 'commander';
-import { METRICS } from '../../open-arguments.js';
+import { ID_TYPES, METRICS, SCAN_COLUMNS } from '../../open-arguments.js';
 import { JvdbError } from '../../errors.js';
 import type { FailedMigration, MigratedDatabase, MigrationReport } from '../../transfer/migrate-types.js';
 import { migrate } from '../../transfer/migrate.js';
@@ -31,8 +31,8 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .option('--pass', 'the old one stays in use: take what is new since the last pass; once without at the end')
     .option('--validate', 'compare all values at the end')
     .addOption(new Option('--metric <metric>', 'of new databases; default: as before').choices(METRICS))
-    .addOption(new Option('--id-type <type>', 'of ids from the old server').choices(['int64', 'string']))
-    .addOption(new Option('--scan-column <kind>', 'of new databases; default: as before').choices(['int8', 'none']))
+    .addOption(new Option('--id-type <type>', 'of ids from the old server').choices(ID_TYPES))
+    .addOption(new Option('--scan-column <kind>', 'of new databases; default: as before').choices(SCAN_COLUMNS))
     .option('--batch-size <n>', 'records that make a change', wholeNumber(1, 1_000_000));
   addInvalidOptions(command)
     .addHelpText(
