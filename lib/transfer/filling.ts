@@ -10,6 +10,8 @@ import type { Target } from './target.js';
 import type { RecordOptions } from './types.js';
 
 const CHECKPOINT_MS = 5000;
+// So much is flushed at once while more is stored; else the disk would begin at the end.
+const FLUSH_BYTES = 32 << 20;
 const SHOWN_RECORDS = 3;
 
 /** Where an import goes on. */
@@ -38,6 +40,9 @@ export class Filling {
   #storedTo = 0;
   /** The batch that is being stored while the next one is read. */
   #storing: Promise<void> | undefined;
+  /** A flush that is under way, or failed. */
+  #flushing: Promise<void> | undefined;
+  #unflushedBytes = 0;
 
   /**
    * @param source - its name, for messages
@@ -67,16 +72,18 @@ export class Filling {
     const most = this.#options.batchSize ?? batch.count;
     for (let from = firstAfter(batch, this.resumedAt); from < batch.count; from += most) {
       const to = Math.min(from + most, batch.count);
-      await this.#settle();
+      const ids = this.#idsOf(batch, from, to);
       const position = to === batch.count ? batch.position : recordOf(batch, to - 1);
+      await this.#settle();
       const storing = this.#target.store(
-        this.#idsOf(batch, from, to),
+        ids,
         batch.vectors.subarray(from * dimension, to * dimension),
         batch.metadata?.slice(from, to),
       );
       this.#storing = storing.then(async () => {
         this.stored += to - from;
         this.#storedTo = position;
+        this.#flushSome((to - from) * dimension * 4);
         if (performance.now() - this.#keptAt >= CHECKPOINT_MS) await this.#keep();
       });
       this.#storing.catch(() => undefined); // seen by #settle
@@ -96,6 +103,7 @@ export class Filling {
         `${this.#source} has ${this.position} records, but an earlier import had read ${this.resumedAt}`,
       );
     }
+    await this.#flushing;
     await this.#target.flush();
     await this.#checkpoint?.remove();
   }
@@ -103,6 +111,7 @@ export class Filling {
   /** It failed: keeps how far it has come. What fails now is not the first error. */
   async giveUp(): Promise<void> {
     await this.#settle().catch(() => undefined);
+    await this.#flushing?.catch(() => undefined);
     await this.#keep().catch(() => undefined);
   }
 
@@ -118,10 +127,21 @@ export class Filling {
     await storing;
   }
 
+  #flushSome(bytes: number): void {
+    this.#unflushedBytes += bytes;
+    if (this.#unflushedBytes < FLUSH_BYTES || this.#flushing !== undefined) return;
+    this.#unflushedBytes = 0;
+    this.#flushing = this.#target.flush().then(() => {
+      this.#flushing = undefined;
+    });
+    this.#flushing.catch(() => undefined); // seen by end
+  }
+
   #idsOf(batch: InBatch, from: number, to: number): Float64Array | (number | bigint | string)[] {
     if (batch.ids !== undefined) return batch.ids.slice(from, to);
     const first = this.#options.firstId ?? 0;
-    const numbers = Float64Array.from({ length: to - from }, (_, i) => first + recordOf(batch, from + i) - 1);
+    const numbers = new Float64Array(to - from);
+    for (let i = 0; i < numbers.length; i++) numbers[i] = first + recordOf(batch, from + i) - 1;
     return this.#target.idType === 'int64' ? numbers : Array.from(numbers, String);
   }
 
