@@ -69,6 +69,7 @@ const EXCEPTIONS = {
   'linux-arm64': [
     SOURCES,
     EXAMPLES,
+    { file: 'test/integration/transfer-memory.test.ts', reason: 'measures memory, of QEMU too there' },
     { file: 'test/integration/no-external-buffers.test.ts', reason: 'takes a compiler that runs there' },
     integration('signals', /ends process 1, which the kernel spares/, 'as process 1, QEMU outlives its own signal', {
       never: true,
