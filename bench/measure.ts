@@ -34,15 +34,17 @@ export function median(values: readonly number[]): number {
 
 /**
  * Milliseconds that each call takes, by name: medians over rounds in which they take turns, so that a slow moment
- * meets all of them. A call gets the number of the round.
+ * meets all of them. A call gets the number of the round. `prepare` is called before each, untimed.
  */
 export async function inTurn(
   rounds: number,
   calls: Record<string, (round: number) => unknown>,
+  prepare: () => void = () => undefined,
 ): Promise<Map<string, number>> {
   const spent = new Map<string, number[]>(Object.keys(calls).map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, call] of Object.entries(calls)) {
+      prepare();
       const began = performance.now();
       await call(round);
       spent.get(name)?.push(performance.now() - began);

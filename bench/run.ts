@@ -1,4 +1,4 @@
-/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, upkeep, follow, install. */
+/** npm run bench [-- name …]: runs the benches and prints their tables. Names: kernels, search, insert, durable, read, open, databases, upkeep, follow, transfer, install. */
 import { run as databases } from './databases.js';
 import { run as durable } from './durable.js';
 import { run as follow } from './follow.js';
@@ -9,6 +9,7 @@ import { machine } from './measure.js';
 import { run as open } from './open.js';
 import { run as read } from './read.js';
 import { run as search } from './search.js';
+import { run as transfer } from './transfer.js';
 import { run as upkeep } from './upkeep.js';
 
 const benches: Record<string, () => void | Promise<void>> = {
@@ -21,6 +22,7 @@ const benches: Record<string, () => void | Promise<void>> = {
   databases,
   upkeep,
   follow,
+  transfer,
   install,
 };
 
