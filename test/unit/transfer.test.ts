@@ -8,7 +8,7 @@ import {
   importDatabases,
   importVectors,
   InMemoryDatabasePersistence,
-  type JvdbError,
+  JvdbError,
   MemoryMappedVectorStore,
   type ExportOptions,
   type FormatName,
@@ -219,6 +219,28 @@ test('one of several databases in a document', async () => {
   expect([...copy.ids()]).toEqual([1]);
   await expectRejection(importVectors(copy, document, { table: 'd' }), 'JVDB_NOT_FOUND', /"a", "b", "c"/);
   await expectRejection(importVectors(copy, document), 'JVDB_INVALID_ARGUMENT', /several databases/);
+});
+
+/** Whose first flush fails, as that of a disk that is full for a moment. */
+class Failing extends InMemoryDatabasePersistence {
+  flushes = 0;
+
+  override async flushDatabase(name: string): Promise<boolean> {
+    if (this.flushes++ === 0) throw new JvdbError('JVDB_NO_SPACE', 'no space for now');
+    return super.flushDatabase(name);
+  }
+}
+
+test('a flush on the way that fails is not lost', async () => {
+  const persistence = new Failing();
+  persistence.createDatabase('one', { dimension: 1024 });
+  // Rows of 4 KiB; after 32 MiB there is a flush, and the rest is stored meanwhile.
+  const row = Buffer.concat([Buffer.from(Int32Array.of(1024).buffer), Buffer.alloc(4096, 1)]);
+  const source = Readable.from(Array.from({ length: 40 }, () => Buffer.concat(Array.from({ length: 256 }, () => row))));
+  const importing = importVectors({ persistence, database: 'one' }, source, { format: 'fvecs' });
+  await expectRejection(importing, 'JVDB_NO_SPACE', /no space for now/);
+  expect(persistence.vectorCount('one')).toBe(40 * 256);
+  persistence.close();
 });
 
 describe('a checkpoint', () => {
