@@ -50,9 +50,9 @@ function checkedText(text: string): string {
   } catch (cause) {
     throw invalid(`metadata ${shown(text)} is not JSON: ${describe(cause)}`, cause);
   }
-  // An unpaired surrogate has no UTF-8; escaped, as stringify writes it, it does.
-  const isKept = text.isWellFormed() && typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
-  return isKept ? text : stringify(parsed);
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  // What is no object is refused there. An unpaired surrogate has no UTF-8; escaped, as it is there, it does.
+  return isObject && text.isWellFormed() ? text : stringify(parsed);
 }
 
 /**
