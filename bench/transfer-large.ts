@@ -1,7 +1,7 @@
 /**
  * npx tsx bench/transfer-large.ts [GiB]: files of that size (default 4.5) imported by the command line with a heap of
  * 256 MiB, and exported to an npz that needs zip64; each is compared with what was written. Takes four times as much
- * disk as the files, JVDB_BENCH_DIR chooses it, and ten minutes. Linux only.
+ * disk as the files, JVDB_BENCH_DIR chooses it, and three minutes. Linux only.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
