@@ -6,14 +6,16 @@ import { jsonl } from './jsonl.js';
 import { legacyJvdb } from './legacy-jvdb.js';
 import { npy } from './npy.js';
 import { npz } from './npz.js';
+import { parquet } from './parquet.js';
 import type { Format, Source } from './types.js';
 import { bvecs, fvecs, ivecs } from './vecs.js';
 
 /** All formats. */
-export const FORMATS: readonly Format[] = [json, jsonl, csv, npy, npz, fvecs, ivecs, bvecs, legacyJvdb];
+export const FORMATS: readonly Format[] = [json, jsonl, csv, npy, npz, parquet, fvecs, ivecs, bvecs, legacyJvdb];
 
 /** The name of a format. */
-export type FormatName = 'json' | 'jsonl' | 'csv' | 'npy' | 'npz' | 'fvecs' | 'ivecs' | 'bvecs' | 'legacy-jvdb';
+export type FormatName =
+  'json' | 'jsonl' | 'csv' | 'npy' | 'npz' | 'parquet' | 'fvecs' | 'ivecs' | 'bvecs' | 'legacy-jvdb';
 
 const HEAD = 1 << 16;
 

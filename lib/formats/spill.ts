@@ -68,6 +68,29 @@ export class Spill {
     if (this.#length > 0) yield Buffer.from(this.#pending.subarray(0, this.#length));
   }
 
+  /**
+   * Gives some of them; more may be taken afterwards.
+   *
+   * @param position - of the first
+   * @param length - how many
+   * @returns so many, fewer at the end
+   */
+  async readAt(position: number, length: number): Promise<Buffer> {
+    const inFile = this.size - this.#length;
+    const end = Math.min(position + length, this.size);
+    const bytes = Buffer.allocUnsafeSlow(Math.max(end - position, 0));
+    let at = position;
+    while (at < Math.min(end, inFile)) {
+      const [to, wanted] = [at - position, Math.min(end, inFile) - at];
+      const read = async (): Promise<number> => (await this.#file?.read(bytes, to, wanted, at))?.bytesRead ?? 0;
+      const got = await systemAsync(`read a temporary file in ${tmpdir()}`, read);
+      if (got === 0) throw new RangeError(`a temporary file ends at byte ${at} of ${inFile}`);
+      at += got;
+    }
+    if (at < end) bytes.set(this.#pending.subarray(at - inFile, end - inFile), at - position);
+    return bytes;
+  }
+
   /** Removes what is kept. */
   async close(): Promise<void> {
     const file = this.#file;

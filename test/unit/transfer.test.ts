@@ -133,7 +133,7 @@ describe('where bytes come from', () => {
     await expectRejection(importVectors(copy, directory.path), 'JVDB_INVALID_ARGUMENT', /is a directory/);
     const texts = Readable.from(['text']);
     await expectRejection(importVectors(copy, texts as never), 'JVDB_INVALID_ARGUMENT', /must give bytes/);
-    const format = 'parquet' as FormatName;
+    const format = 'orc' as FormatName;
     await expectRejection(importVectors(copy, Buffer.from('x'), { format }), 'JVDB_INVALID_ARGUMENT', /one of json, /);
     await expectRejection(importVectors(copy, 'x', { colour: 1 } as never), 'JVDB_INVALID_ARGUMENT', /colour/);
     expect(copy.vectorCount).toBe(0);

@@ -1,0 +1,392 @@
+/** Parquet: what is written comes back, files as other writers make them, what is refused, what damage does. */
+import { createHash } from 'node:crypto';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { parquetMetadata, parquetReadObjects, type CompressionCodec, type SchemaElement } from 'hyparquet';
+import { ByteWriter, ParquetWriter, parquetWriteBuffer, type ColumnSource } from 'hyparquet-writer';
+import { parquet } from '../../../lib/formats/parquet.js';
+import type { OutTable } from '../../../lib/formats/types.js';
+import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
+
+const code = 'JVDB_INVALID_ARGUMENT';
+const read = async (bytes: Uint8Array, options = {}, seekable = true): Promise<Found> =>
+  (await found(parquet, sourceOf(bytes, { seekable }), options))[0]!;
+const rows = ({ vectors }: Found): number[][] => vectors.map((one) => [...one]);
+const reasons = ({ invalid }: Found): [number, string][] => invalid.map(({ record, reason }) => [record, reason]);
+
+type Options = Partial<{
+  codec: CompressionCodec;
+  compressors: Record<string, (bytes: Uint8Array) => Uint8Array>;
+  rowGroupSize: number;
+  pageSize: number;
+}>;
+
+// A list of numbers as a column of three levels, each of them optional.
+const list = (name: string, type: 'FLOAT' | 'DOUBLE' | 'INT32' = 'FLOAT'): SchemaElement[] => [
+  { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+  { name: 'element', repetition_type: 'OPTIONAL', type },
+];
+const text = (name: string): SchemaElement => ({
+  name,
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  repetition_type: 'OPTIONAL',
+});
+
+// A file as hyparquet-writer makes it.
+function fileOf(schema: SchemaElement[], columnData: ColumnSource[], options: Options = {}): Buffer {
+  const { codec = 'SNAPPY', compressors, ...how } = options;
+  const writer = new ByteWriter();
+  const root = { name: 'root', num_children: columnData.length };
+  const file = new ParquetWriter({ writer, schema: [root, ...schema], codec, ...(compressors && { compressors }) });
+  void file.write({ columnData, ...how });
+  void file.finish();
+  return Buffer.from(writer.getBuffer());
+}
+const vectorsOnly = (data: unknown[], options?: Options): Buffer =>
+  fileOf(list('vector'), [{ name: 'vector', data: data as [] }], options);
+
+const float = fc.oneof(
+  fc.constantFrom(-0, 2 ** -149, -(2 ** -126), 3.4028234663852886e38),
+  fc.float({ noDefaultInfinity: true, noNaN: true }),
+);
+const string = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 20 }),
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
+);
+const bigId = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map((id) => (id < 2n ** 53n ? Number(id) : id));
+
+test('what is written comes back', async () => {
+  const metadata = fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: undefined });
+  const rowsOf = <T>(id: fc.Arbitrary<T>): fc.Arbitrary<[T, number[], object | undefined][]> =>
+    fc
+      .integer({ min: 1, max: 20 })
+      .chain((d) =>
+        fc.array(fc.tuple(id, fc.array(float, { minLength: d, maxLength: d }), metadata), { maxLength: 9 }),
+      );
+  const given = fc.oneof(rowsOf(bigId), rowsOf(string), rowsOf(fc.nat()));
+  await fc.assert(
+    fc.asyncProperty(given, fc.integer({ min: 1, max: 999 }), fc.boolean(), async (all, batchBytes, seekable) => {
+      const [ids, values, more] = [all.map(([id]) => id), all.map(([, vector]) => vector), all.map(([, , one]) => one)];
+      const bytes = await written(parquet, tableOf(ids, values, more, { distanceMetric: 'dot', name: 'words' }));
+      expect(parquet.recognises(bytes)).toBe(true);
+      const back = await read(bytes, { batchBytes }, seekable);
+      const about = { name: 'words', distanceMetric: 'dot', dimension: values[0]?.length ?? 1, count: ids.length };
+      expect(back).toMatchObject({ ids, position: ids.length, invalid: [], ...about });
+      expect(rows(back)).toEqual(values);
+      expect(JSON.stringify(back.metadata)).toBe(JSON.stringify(more));
+      if (ids.length > 0) expect(back.idType).toBe(typeof ids[0] === 'string' ? 'string' : 'int64');
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('hyparquet reads what is written, over many groups and pages', async () => {
+  const [count, dimension] = [2200, 2000];
+  const vector = (i: number): number[] => Array.from({ length: dimension }, (_, k) => ((i * 31 + k * 7) % 1000) - 500.5);
+  const ids = Array.from({ length: count }, (_, i) => 2n ** 60n + BigInt(i));
+  const table = (): OutTable => ({
+    ...tableOf(ids, [vector(0)], [], {}),
+    count,
+    async *rows() {
+      for (let from = 0; from < count; from += 700) {
+        const part = ids.slice(from, from + 700);
+        const vectors = Float32Array.from(part.flatMap((_, i) => vector(from + i)));
+        yield await Promise.resolve({ count: part.length, ids: part, vectors, metadata: undefined });
+      }
+    },
+  });
+  const bytes = await written(parquet, table());
+  const { buffer, byteOffset, byteLength } = bytes;
+  const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+  expect(parquetMetadata(file).row_groups.length).toBe(2);
+  const [first, last] = await parquetReadObjects({ file, rowStart: 2096, rowEnd: 2098 });
+  expect(first).toEqual({ id: ids[2096], metadata: null, vector: vector(2096) });
+  expect(last).toEqual({ id: ids[2097], metadata: null, vector: vector(2097) });
+  const back = await read(bytes, { batchBytes: 1 << 20 });
+  expect(back.ids).toEqual(ids);
+  const hash = (all: Iterable<ArrayLike<number>>): string => {
+    const sum = createHash('sha256');
+    for (const one of all) sum.update(new Uint8Array(Float32Array.from(one).buffer));
+    return sum.digest('hex');
+  };
+  expect(hash(back.vectors)).toBe(hash(ids.map((_, i) => vector(i))));
+  expect(back.batches).toBeGreaterThan(20);
+});
+
+describe('files of other writers', () => {
+  const ids = Array.from({ length: 500 }, (_, i) => `name ${i % 7}`);
+  const data = ids.map((_, i) => [i, i / 3, -1 - i]);
+  const rounded = data.map((one) => one.map(Math.fround));
+  const codecs: [CompressionCodec, ((bytes: Uint8Array) => Uint8Array) | undefined][] = [
+    ['UNCOMPRESSED', undefined],
+    ['SNAPPY', undefined],
+    ['GZIP', gzipSync],
+    ['BROTLI', brotliCompressSync],
+  ];
+
+  test.each(codecs)('dictionaries, lists of doubles, small pages and groups, %s', async (codec, compress) => {
+    const compressors = compress && { [codec]: compress };
+    for (const pageSize of [64, 1000, 1 << 20]) {
+      for (const encoding of ['PLAIN', 'RLE_DICTIONARY', undefined] as const) {
+        const more = encoding && { encoding };
+        const columns = [
+          { name: 'key', data: ids, ...more },
+          { name: 'embedding', data, ...more },
+        ];
+        const options = { codec, pageSize, rowGroupSize: 300, ...(compressors && { compressors }) };
+        const table = await read(fileOf([text('key'), ...list('embedding', 'DOUBLE')], columns, options));
+        expect(table).toMatchObject({ ids, idType: 'string', count: 500, invalid: [], name: undefined });
+        expect(rows(table)).toEqual(rounded);
+      }
+    }
+  });
+
+  test.each(['DELTA_BINARY_PACKED', 'BYTE_STREAM_SPLIT', 'RLE_DICTIONARY', 'PLAIN'] as const)(
+    'ids by %s',
+    async (encoding) => {
+      const given = ids.map((_, i) => BigInt(i) * 2n ** 54n + (i % 2 === 0 ? 0n : 7n));
+      const vectors = given.map(() => [1]);
+      const columns = [{ name: 'ID', data: given, encoding }, { name: 'v', data: vectors }]; // prettier-ignore
+      const schema: SchemaElement[] = [{ name: 'ID', type: 'INT64', repetition_type: 'REQUIRED' }, ...list('v')];
+      const table = await read(fileOf(schema, columns));
+      expect(table.ids).toEqual(given.map((id) => (id < 2n ** 53n ? Number(id) : id)));
+      expect(table.idType).toBe('int64');
+      const asText = await read(fileOf(schema, columns), { idType: 'string' });
+      expect(asText.ids).toEqual(given.map(String));
+    },
+  );
+
+  test.each(['DELTA_LENGTH_BYTE_ARRAY', 'DELTA_BYTE_ARRAY'] as const)('texts by %s', async (encoding) => {
+    const columns = [{ name: 'id', data: ids, encoding }, { name: 'v', data }]; // prettier-ignore
+    expect((await read(fileOf([text('id'), ...list('v')], columns, { pageSize: 999 }))).ids).toEqual(ids);
+  });
+
+  test('unsigned and small integers as ids, numbers as texts', async () => {
+    const schema: SchemaElement[] = [
+      { name: 'id', type: 'INT32', converted_type: 'UINT_32', repetition_type: 'OPTIONAL' },
+      ...list('v', 'INT32'),
+    ];
+    // Integers are vectors by name only.
+    schema[1]!.name = 'vector';
+    const columns = [{ name: 'id', data: [1, null, 4294967291, 7] }, { name: 'vector', data: [[1], [2], [3], [4]] }]; // prettier-ignore
+    const table = await read(fileOf(schema, columns));
+    expect(table.ids).toEqual([1, 4294967291, 7]);
+    expect(reasons(table)).toEqual([[2, 'there is no id']]);
+    const columns64 = [{ name: 'id', data: [1n, -1n] }, { name: 'vector', data: [[1], [2]] }]; // prettier-ignore
+    const signed: SchemaElement[] = [{ name: 'id', type: 'INT64', repetition_type: 'REQUIRED' }, ...list('vector')];
+    expect(reasons(await read(fileOf(signed, columns64)))).toEqual([[2, 'the id -1 is not from 0 to 2^63-1']]);
+    const texts = [{ name: 'id', data: ['9223372036854775807', '1.5', ''] }, { name: 'vector', data: [[1], [2], [3]] }]; // prettier-ignore
+    const asNumbers = await read(fileOf([text('id'), ...list('vector')], texts), { idType: 'int64' });
+    expect(asNumbers.ids).toEqual([2n ** 63n - 1n]);
+    expect(asNumbers.invalid.length).toBe(2);
+  });
+
+  test('vectors that are none are invalid', async () => {
+    const given = [[1, 2], null, [], [3], [NaN, 1], [1, null], [1e39, 0], [5, 6]];
+    const double = fileOf(list('vector', 'DOUBLE'), [{ name: 'vector', data: given as [] }]);
+    for (const pageSize of [1, 1 << 20]) {
+      const table = await read(vectorsOnly(given, { pageSize }));
+      expect(rows(table)).toEqual([[1, 2], [5, 6]]); // prettier-ignore
+      expect(table).toMatchObject({ ids: undefined, records: [1, 8], position: 8 });
+      expect(reasons(table).slice(0, 5)).toEqual([
+        [2, 'there is no vector'],
+        [3, 'the vector has no values'],
+        [4, 'the vector has 1 values, not 2'],
+        [5, 'value 0 of the vector is NaN, no finite number'],
+        [6, 'value 1 of the vector is null, not a number'],
+      ]);
+    }
+    expect(reasons(await read(double)).at(-1)).toEqual([
+      7,
+      'value 0 of the vector is 1e+39, which does not fit float32',
+    ]);
+    expect((await read(double, { allowNonFinite: true })).records).toEqual([1, 5, 7, 8]);
+    expect((await read(double, { dimension: 1 })).records).toEqual([4]);
+  });
+
+  test('all other columns become metadata', async () => {
+    const schema: SchemaElement[] = [
+      ...list('vector'),
+      text('metadata'),
+      text('title'),
+      { name: 'big', type: 'INT64', repetition_type: 'OPTIONAL' },
+      { name: 'at', type: 'INT64', converted_type: 'TIMESTAMP_MICROS', repetition_type: 'OPTIONAL' },
+      { name: 'day', type: 'INT32', converted_type: 'DATE', repetition_type: 'OPTIONAL' },
+      { name: 'is', type: 'BOOLEAN', repetition_type: 'OPTIONAL' },
+      { name: 'raw', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+      { name: 'tags', repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      { ...text('element') },
+      { name: 'in', repetition_type: 'OPTIONAL', num_children: 2 },
+      { name: 'x', type: 'DOUBLE', repetition_type: 'OPTIONAL' },
+      text('y'),
+    ];
+    const columns = [
+      { name: 'vector', data: [[1], [2], [3]] },
+      { name: 'metadata', data: ['{"title":"own","n":1}', null, null] },
+      { name: 'title', data: ['a', 'é', null] },
+      { name: 'big', data: [2n ** 60n, 5n, null] },
+      { name: 'at', data: [-1n, 1_700_000_000_123_456n, null] },
+      { name: 'day', data: [-1, 19_000, null] },
+      { name: 'is', data: [true, false, null] },
+      { name: 'raw', data: [Uint8Array.of(1), Uint8Array.of(2), null] },
+      { name: 'tags', data: [['x', null, 'y'], [], null] },
+      { name: 'in', data: [{ x: 0.5, y: null }, { x: null, y: 'z' }, null] },
+    ];
+    const table = await read(fileOf(schema, columns));
+    expect(table.invalid).toEqual([]);
+    expect(table.metadata).toEqual([
+      {
+        ...{ title: 'own', n: 1, big: '1152921504606846976', at: '1969-12-31T23:59:59.999999Z', day: '1969-12-31' },
+        ...{ is: true, tags: ['x', null, 'y'], in: { x: 0.5, y: null } },
+      },
+      {
+        ...{ title: 'é', big: 5, at: '2023-11-14T22:13:20.123456Z', day: '2022-01-08', is: false, tags: [] },
+        in: { x: null, y: 'z' },
+      },
+      undefined,
+    ]);
+  });
+
+  test('metadata as a struct, or that is none', async () => {
+    const struct: SchemaElement[] = [
+      { name: 'metadata', repetition_type: 'OPTIONAL', num_children: 1 },
+      { name: '__proto__', type: 'INT32', repetition_type: 'OPTIONAL' },
+      ...list('vector'),
+    ];
+    const given = [JSON.parse('{"__proto__":7}') as object, null];
+    const columns = [{ name: 'metadata', data: given as [] }, { name: 'vector', data: [[1], [2]] }]; // prettier-ignore
+    const table = await read(fileOf(struct, columns));
+    expect(table.metadata.map((one) => JSON.stringify(one))).toEqual(['{"__proto__":7}', undefined]);
+    const wrong = [{ name: 'metadata', data: ['[1]', '{', '{}'] }, { name: 'vector', data: [[1], [2], [3]] }]; // prettier-ignore
+    const other = await read(fileOf([text('metadata'), ...list('vector')], wrong));
+    expect(other).toMatchObject({ records: [3], metadata: [{}] });
+    expect(other.invalid.map(({ record }) => record)).toEqual([1, 2]);
+  });
+
+  test('texts that are no UTF-8 are invalid', async () => {
+    const bad = Uint8Array.of(0xc3);
+    const schema: SchemaElement[] = [{ name: 'id', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' }, ...list('v')];
+    const columns = [{ name: 'id', data: [bad, Buffer.from('é')] }, { name: 'v', data: [[1], [2]] }]; // prettier-ignore
+    const table = await read(fileOf(schema, columns));
+    expect(table.ids).toEqual(['é']);
+    expect(reasons(table)).toEqual([[1, 'the id is not UTF-8']]);
+  });
+});
+
+describe('what is refused', () => {
+  const one = [{ name: 'a', data: [1.5] }];
+  const both = [...list('a'), ...list('b')];
+  const two = [{ name: 'a', data: [[1]] }, { name: 'b', data: [[1]] }]; // prettier-ignore
+  const zstd = (bytes: Uint8Array): Uint8Array => bytes;
+  test.each<[string, Buffer]>([
+    [
+      'test: no column holds vectors, which are lists of numbers; its columns are "a" (DOUBLE)',
+      Buffer.from(parquetWriteBuffer({ columnData: one })),
+    ],
+    ['any of the columns "a" (list of FLOAT), "b" (list of FLOAT) could hold the vectors', fileOf(both, two)],
+    [
+      'the column "id" has values of type DOUBLE; ids are integers or texts',
+      Buffer.from(parquetWriteBuffer({ columnData: [{ name: 'id', data: [1.5] }] })),
+    ],
+    [
+      'row group 1: it is compressed by LZO, which is not read',
+      vectorsOnly([[1]], { codec: 'LZO', compressors: { LZO: zstd } }),
+    ],
+    ['it does not end with PAR1: get the whole file', Buffer.from('PAR1 and so on')],
+    ['it does not end with PAR1: get the whole file', Buffer.from('PAR1')],
+    ['it is encrypted', Buffer.from('PAR1....PARE')],
+    ['its footer is said to have 255 bytes, in a file of 12', Buffer.from('PAR1\xff\0\0\0PAR1', 'latin1')],
+  ])('%s', async (message, bytes) => {
+    const wanted = { code, message: expect.stringContaining(message) as string };
+    await expect(read(bytes)).rejects.toMatchObject(wanted);
+    await expect(read(bytes, {}, false)).rejects.toMatchObject(wanted);
+  });
+
+  test('a second table, or none, or half a character', async () => {
+    const table = tableOf([1], [[1]]);
+    await expect(written(parquet, table, table)).rejects.toThrow('parquet holds one table');
+    await expect(written(parquet)).rejects.toThrow('parquet holds one table: there is none to write');
+    await expect(written(parquet, tableOf(['\ud800'], [[1]]))).rejects.toMatchObject({ code });
+  });
+});
+
+describe('hostile bytes', () => {
+  const outcome = async (bytes: Buffer, options = {}): Promise<Found | undefined> => {
+    try {
+      return await read(bytes, options);
+    } catch (error) {
+      expect(error).toMatchObject({ code });
+      return undefined;
+    }
+  };
+  const files = async (): Promise<Buffer[]> => {
+    const schema = [text('id'), ...list('vector'), { ...text('tag') }];
+    const ids = Array.from({ length: 12 }, (_, i) => `id ${i % 3}`);
+    const columns = [
+      { name: 'id', data: ids },
+      { name: 'vector', data: ids.map((_, i) => (i === 7 ? null : [i % 2, 1, 2])) as [] },
+      { name: 'tag', data: ids.map((_, i) => (i % 4 === 0 ? null : 'x'.repeat(i))) },
+    ];
+    return [
+      await written(parquet, tableOf(['a', 'bé'], [[1, 2], [3, 4]], [{ a: 1 }])), // prettier-ignore
+      fileOf(schema, columns, { pageSize: 60 }),
+      fileOf(schema, columns, { codec: 'GZIP', compressors: { GZIP: gzipSync } }),
+      fileOf(
+        [{ name: 'id', type: 'INT64', repetition_type: 'REQUIRED' }, ...list('v')],
+        [
+          { name: 'id', data: [5n, 7n, 2n ** 40n], encoding: 'DELTA_BINARY_PACKED' },
+          { name: 'v', data: [[1], [2], [3]], encoding: 'BYTE_STREAM_SPLIT' },
+        ],
+      ),
+    ];
+  };
+
+  test('every cut is an error', async () => {
+    for (const bytes of await files()) {
+      for (let length = 0; length < bytes.length; length++) {
+        expect(await outcome(bytes.subarray(0, length))).toBeUndefined();
+      }
+    }
+  });
+
+  test('every damaged byte is an error, or rows', async () => {
+    const stray: unknown[] = [];
+    const note = (reason: unknown): void => void stray.push(reason);
+    process.on('unhandledRejection', note);
+    let errors = 0;
+    for (const bytes of await files()) {
+      for (let at = 0; at < bytes.length; at++) {
+        for (const flip of [1, 0x80, 0xff]) {
+          const bad = Buffer.from(bytes);
+          bad[at]! ^= flip;
+          const table = await outcome(bad);
+          if (table === undefined) errors++;
+          else expect(table.vectors.length + table.invalid.length).toBe(table.position);
+        }
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off('unhandledRejection', note);
+    expect(stray).toEqual([]);
+    expect(errors).toBeGreaterThan(1000);
+  });
+
+  test('random bytes between the marks', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.nat(300), async (bytes, length) => {
+        const end = Buffer.from('\0\0\0\0PAR1', 'latin1');
+        end.writeUInt32LE(Math.min(length, bytes.length));
+        await outcome(Buffer.concat([Buffer.from('PAR1'), bytes, end]));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+test('what is recognised', () => {
+  expect(parquet.recognises(Buffer.from('PAR1'))).toBe(true);
+  expect(parquet.recognises(Buffer.from('PAR'))).toBe(false);
+});
