@@ -120,7 +120,13 @@ export class NpyVectors {
   }
 }
 
-function fromHalves(to: Float32Array, from: ArrayBufferLike): void {
+/**
+ * Makes float16 values float32.
+ *
+ * @param to - gets them
+ * @param from - has them from its first byte on
+ */
+export function fromHalves(to: Float32Array, from: ArrayBufferLike): void {
   const table = halfTable();
   const values = new Uint16Array(from, 0, to.length);
   const bits = new Int32Array(to.buffer, to.byteOffset, to.length);

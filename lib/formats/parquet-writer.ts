@@ -5,16 +5,16 @@
  * Threads: no state.
  */
 import type { ColumnChunk, SchemaElement } from 'hyparquet';
-import { invalid, shown } from '../arguments.js';
+import { invalid } from '../arguments.js';
 import { oneTable } from './flat-rows.js';
 import { lacking } from './optional-package.js';
 import { pageHeader } from './parquet-thrift.js';
+import { groupsOf, wellFormed } from './table-groups.js';
 import { NOTES_KEY, notesOf } from './table-notes.js';
 import type { Batch, OutTable } from './types.js';
 
 const GROUP_BYTES = 16 * 1024 * 1024;
 const PAGE_BYTES = 1024 * 1024;
-const MAX_ROWS = 65536;
 const PLAIN = 0;
 
 type Package = typeof import('hyparquet-writer');
@@ -33,11 +33,6 @@ function schemaOf({ idType }: OutTable): SchemaElement[] {
     { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
     { name: 'element', ...REQUIRED, type: 'FLOAT' },
   ];
-}
-
-function wellFormed(text: string): string {
-  if (text.isWellFormed()) return text;
-  throw invalid(`${shown(text)} cannot be written: it has half a character`);
 }
 
 function idsOf(table: OutTable, ids: readonly (number | bigint | string)[]): BigInt64Array | string[] {
@@ -96,48 +91,6 @@ function vectorChunk(offset: number, size: number, values: number): ColumnChunk 
   };
 }
 
-// Batches of a size: neither few large ones nor many small ones.
-async function* groupsOf(table: OutTable): AsyncGenerator<Batch> {
-  const most = Math.min(Math.max(Math.floor(GROUP_BYTES / (4 * table.dimension)), 1), MAX_ROWS);
-  let held: Batch[] = [];
-  let count = 0;
-  for await (const batch of table.rows()) {
-    for (let from = 0; from < batch.count;) {
-      const to = Math.min(from + most - count, batch.count);
-      held.push(part(batch, from, to, table.dimension));
-      count += to - from;
-      from = to;
-      if (count < most) continue;
-      yield together(held, count, table.dimension);
-      held = [];
-      count = 0;
-    }
-  }
-  if (count > 0) yield together(held, count, table.dimension);
-}
-
-function part({ ids, vectors, metadata }: Batch, from: number, to: number, dimension: number): Batch {
-  return {
-    count: to - from,
-    ids: ids?.slice(from, to),
-    vectors: vectors.subarray(from * dimension, to * dimension),
-    metadata: metadata?.slice(from, to),
-  };
-}
-
-function together(parts: readonly Batch[], count: number, dimension: number): Batch {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const vectors = new Float32Array(count * dimension);
-  let at = 0;
-  for (const one of parts) {
-    vectors.set(one.vectors, at * dimension);
-    at += one.count;
-  }
-  const metadata = parts.flatMap((one) => one.metadata ?? new Array<undefined>(one.count).fill(undefined));
-  return { count, ids: parts.flatMap(({ ids }) => ids ?? []), vectors, metadata };
-}
-
 /** Writes groups of rows. */
 class GroupWriter {
   readonly #table: OutTable;
@@ -194,7 +147,7 @@ export async function* writeParquet(tables: AsyncIterable<OutTable>): AsyncGener
   for await (const table of oneTable(tables, 'parquet')) {
     found = true;
     const writer = new GroupWriter(loaded, table);
-    for await (const group of groupsOf(table)) yield* writer.group(group);
+    for await (const group of groupsOf(table, GROUP_BYTES)) yield* writer.group(group);
     yield await writer.end();
   }
   if (!found) throw invalid('parquet holds one table: there is none to write');

@@ -1,5 +1,6 @@
 /** Which format bytes are in: by what is asked for, by how they begin, by the name. Threads: no state. */
 import { invalid, shown } from '../arguments.js';
+import { arrow, arrowStream } from './arrow.js';
 import { csv } from './csv.js';
 import { json } from './json.js';
 import { jsonl } from './jsonl.js';
@@ -11,11 +12,25 @@ import type { Format, Source } from './types.js';
 import { bvecs, fvecs, ivecs } from './vecs.js';
 
 /** All formats. */
-export const FORMATS: readonly Format[] = [json, jsonl, csv, npy, npz, parquet, fvecs, ivecs, bvecs, legacyJvdb];
+export const FORMATS: readonly Format[] = [
+  ...[json, jsonl, csv, npy, npz, parquet, arrow, arrowStream],
+  ...[fvecs, ivecs, bvecs, legacyJvdb],
+];
 
 /** The name of a format. */
 export type FormatName =
-  'json' | 'jsonl' | 'csv' | 'npy' | 'npz' | 'parquet' | 'fvecs' | 'ivecs' | 'bvecs' | 'legacy-jvdb';
+  | 'json'
+  | 'jsonl'
+  | 'csv'
+  | 'npy'
+  | 'npz'
+  | 'parquet'
+  | 'arrow'
+  | 'arrow-stream'
+  | 'fvecs'
+  | 'ivecs'
+  | 'bvecs'
+  | 'legacy-jvdb';
 
 const HEAD = 1 << 16;
 

@@ -34,7 +34,8 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .option('--resume', 'go on where an import of the same file with --resume was interrupted')
     .addHelpText(
       'after',
-      '\nFormats: json, jsonl, csv, npy, npz, fvecs, ivecs, bvecs, legacy-jvdb (of the old server).' +
+      '\nFormats: json, jsonl, csv, npy, npz, parquet, arrow, arrow-stream, fvecs, ivecs, bvecs, legacy-jvdb (of the old ' +
+        'server).' +
         '\n\nExamples:\n  jvdb import words.jsonl.gz --database words\n  jvdb import --input databases.json' +
         '\n  zcat words.csv.gz | jvdb import - --format csv --database words --skip-invalid',
     )

@@ -84,7 +84,8 @@ test('what is written comes back', async () => {
 
 test('hyparquet reads what is written, over many groups and pages', async () => {
   const [count, dimension] = [2200, 2000];
-  const vector = (i: number): number[] => Array.from({ length: dimension }, (_, k) => ((i * 31 + k * 7) % 1000) - 500.5);
+  const vector = (i: number): number[] =>
+    Array.from({ length: dimension }, (_, k) => ((i * 31 + k * 7) % 1000) - 500.5);
   const ids = Array.from({ length: count }, (_, i) => 2n ** 60n + BigInt(i));
   const table = (): OutTable => ({
     ...tableOf(ids, [vector(0)], [], {}),
@@ -112,7 +113,7 @@ test('hyparquet reads what is written, over many groups and pages', async () => 
     return sum.digest('hex');
   };
   expect(hash(back.vectors)).toBe(hash(ids.map((_, i) => vector(i))));
-  expect(back.batches).toBeGreaterThan(20);
+  expect(back.batches).toBeGreaterThan(10);
 });
 
 describe('files of other writers', () => {
