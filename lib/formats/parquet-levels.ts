@@ -62,6 +62,10 @@ function unpack(bytes: Uint8Array, at: number, bits: number, out: Integers, from
     unpackWide(bytes, at, bits, out, from, count);
     return;
   }
+  if (bits === 1) {
+    for (let i = 0; i < count; i++) out[from + i] = ((bytes[at + (i >> 3)] ?? 0) >> (i & 7)) & 1;
+    return;
+  }
   const mask = 2 ** bits - 1;
   let held = 0;
   let left = 0;

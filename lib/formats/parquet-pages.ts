@@ -16,7 +16,8 @@ const MAX_VALUES = 1 << 25;
 const MAX_HEADER = 1 << 20;
 const READ_AHEAD = 1 << 20;
 // Of a row that goes on in the next page.
-const MAX_ROW = 1 << 20;
+const MAX_ROW = 1 << 18;
+const MAX_PAGES_OF_ROW = 256;
 const [DATA, DICTIONARY, DATA_V2] = [0, 2, 3];
 const RLE = 3;
 
@@ -85,6 +86,7 @@ export class LeafReader {
   readonly #unpack: Unpack;
   #dictionary: DecodedArray | undefined;
   #ended = false;
+  #pagesOfRow = 0;
 
   /**
    * Begins to read.
@@ -162,7 +164,10 @@ export class LeafReader {
       return this.at < this.entries.count;
     }
     const rest = this.entries.count - this.at;
-    if (rest > MAX_ROW) throw new Malformed(`a row of it has more than ${MAX_ROW} values`);
+    this.#pagesOfRow = rest > 0 ? this.#pagesOfRow + 1 : 0;
+    if (rest > MAX_ROW || this.#pagesOfRow > MAX_PAGES_OF_ROW) {
+      throw new Malformed(`a row of it has more than ${MAX_ROW} values, or is in more than ${MAX_PAGES_OF_ROW} pages`);
+    }
     if (rest === 0 && (page.repetition?.[0] ?? 0) !== 0) throw new Malformed('its first row goes on, but never began');
     this.entries = rest > 0 ? joined(this.entries, this.at, this.valueAt, page, this.node.definition) : page;
     this.at = 0;
@@ -227,7 +232,7 @@ export class LeafReader {
     let present = count;
     if (definition !== undefined) {
       present = 0;
-      for (const level of definition) if (level === mostDefinition) present++;
+      for (let i = 0; i < count; i++) present += definition[i] === mostDefinition ? 1 : 0;
       if (present === count) definition = undefined;
     }
     let rest = bytes.subarray(at);
@@ -289,7 +294,10 @@ function readLevels(
   }
   if (size > bytes.length - at) throw new Malformed(`its levels have ${size} bytes at ${at} of ${bytes.length}`);
   readHybrid(bytes, at, at + size, bitsFor(most), out);
-  for (const level of out) if (level > most) throw new Malformed(`its levels are ${level}, where ${most} is the most`);
+  // Those of which all bits are used can't be above.
+  if (most !== 2 ** bitsFor(most) - 1 && out.some((level) => level > most)) {
+    throw new Malformed(`its levels are above ${most}`);
+  }
   return at + size;
 }
 

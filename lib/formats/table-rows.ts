@@ -87,7 +87,10 @@ export class TableRows {
 
   #store(values: Numbers, start: number, end: number): void {
     const dimension = end - start;
-    this.#vectors ??= floatsFor(rowsPerBatch(this.#options, dimension) * dimension);
+    // Before a whole row says it, each may have another dimension.
+    if (this.#vectors === undefined || this.#dimension === undefined) {
+      this.#vectors = floatsFor(rowsPerBatch(this.#options, dimension) * dimension);
+    }
     const vectors = this.#vectors;
     const to = this.#records.length * dimension;
     if (values instanceof Float32Array || values instanceof Float64Array) {

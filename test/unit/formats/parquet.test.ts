@@ -207,6 +207,12 @@ describe('files of other writers', () => {
     expect((await read(double, { dimension: 1 })).records).toEqual([4]);
   });
 
+  test('the first whole vector says of which dimension all are', async () => {
+    const table = await read(vectorsOnly([[NaN], [NaN, 1, 2], [1, 2], [3], [4, 5]]), { batchBytes: 4 });
+    expect(rows(table)).toEqual([[1, 2], [4, 5]]); // prettier-ignore
+    expect(table.invalid.map(({ record }) => record)).toEqual([1, 2, 4]);
+  });
+
   test('all other columns become metadata', async () => {
     const schema: SchemaElement[] = [
       ...list('vector'),
