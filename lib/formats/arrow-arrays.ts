@@ -60,6 +60,7 @@ export type Dictionaries = ReadonlyMap<number, readonly ArrowArray[]>;
 const BINARIES: readonly number[] = [T.Binary, T.LargeBinary, T.Utf8, T.LargeUtf8];
 const LISTS: readonly number[] = [T.List, T.LargeList, T.Map];
 const LARGE: readonly number[] = [T.LargeBinary, T.LargeUtf8, T.LargeList];
+const NUMBERS: readonly number[] = [T.Int, T.Date, T.Time, T.Timestamp, T.Duration, T.Dictionary];
 const VIEWS: readonly number[] = [T.BinaryView, T.Utf8View];
 
 /**
@@ -97,6 +98,17 @@ export function bitsOf(type: AnyType): number {
   }
 }
 
+// As bitsOf; of numbers only those that there are.
+function widthOf(type: AnyType): number {
+  const bits = bitsOf(type);
+  const isWrong =
+    (NUMBERS.includes(type.typeId) && ![8, 16, 32, 64].includes(bits)) ||
+    (type.typeId === T.Float && ![16, 32, 64].includes(bits)) ||
+    (type.typeId === T.Decimal && ![32, 64, 128, 256].includes(bits));
+  if (isWrong) throw new Malformed(`a column of it has numbers of ${bits} bits`);
+  return bits;
+}
+
 // Numbers of a type, as many as the bytes hold.
 function numbersOf(type: AnyType, bytes: Buffer): Numbers | undefined {
   const id = type.typeId;
@@ -112,7 +124,7 @@ function numbersOf(type: AnyType, bytes: Buffer): Numbers | undefined {
     fromHalves(floats, byteOffset === 0 ? buffer : Uint8Array.from(bytes).buffer);
     return floats;
   }
-  if (![T.Int, T.Date, T.Time, T.Timestamp, T.Duration, T.Dictionary].some((one) => one === id)) return undefined;
+  if (!NUMBERS.includes(id)) return undefined;
   if (bits === 8) return new (isUnsigned ? Uint8Array : Int8Array)(buffer, byteOffset, count);
   if (bits === 16) return new (isUnsigned ? Uint16Array : Int16Array)(buffer, byteOffset, count);
   if (bits === 32) return new (isUnsigned ? Uint32Array : Int32Array)(buffer, byteOffset, count);
@@ -155,7 +167,7 @@ export function loadArray(type: AnyType, buffers: Buffers, dictionaries: Diction
     return arrayOf({ type, length, valid, children: inside });
   }
   const data = buffers.next();
-  checkSize(data, length, bitsOf(type));
+  checkSize(data, length, widthOf(type));
   const texts = VIEWS.includes(id) ? Array.from({ length: buffers.views() }, () => buffers.next()) : [];
   const dictionary = id === T.Dictionary ? dictionaries.get(type.id ?? -1) : [];
   if (dictionary === undefined) {

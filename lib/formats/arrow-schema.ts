@@ -55,7 +55,8 @@ function nameOf({ type }: Field): string {
  * @throws Malformed where it has no type, or something in it hasn't
  */
 export function columnOf(field: Field): ArrowColumn {
-  const { name } = field;
+  // Whatever its type says, it may have none.
+  const name = (field.name as string | null) ?? '';
   const values = field.type as unknown as AnyType;
   check(values);
   return { name, kind: kindOf(values), type: nameOf(field), values };

@@ -40,8 +40,8 @@ export function idAt(array: ArrowArray, index: number): unknown {
 
 function decimalAt({ data, type: { bitWidth = 128, scale = 0 } }: ArrowArray, index: number): number {
   let value = 0n;
-  for (let i = bitWidth / 64 - 1; i >= 0; i--) {
-    value = (value << 64n) | data.readBigUInt64LE(index * (bitWidth / 8) + 8 * i);
+  for (let i = bitWidth / 32 - 1; i >= 0; i--) {
+    value = (value << 32n) | BigInt(data.readUInt32LE(index * (bitWidth / 8) + 4 * i));
   }
   return Number(`${BigInt.asIntN(bitWidth, value)}e${-scale}`);
 }

@@ -160,6 +160,22 @@ describe('hostile bytes', () => {
     expect(errors).toBeGreaterThan(1000);
   });
 
+  test('several damaged bytes', async () => {
+    const all = (await files()).map(([bytes]) => bytes);
+    const damage = fc.array(fc.tuple(fc.nat(5000), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...all), damage, async (bytes, places) => {
+        const bad = Buffer.from(bytes);
+        for (const [at, byte] of places) bad[at % bad.length] = byte;
+        await outcome(bad);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   test('random headers', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 300 }), async (bytes) => {

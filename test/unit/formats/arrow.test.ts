@@ -216,6 +216,14 @@ describe('files of apache-arrow', () => {
     ]);
   });
 
+  test('columns of no name are left out; of no such width refused', async () => {
+    const columns = { v: column([[1]], floats(1)), '': column([7], new Int32()) };
+    expect((await read(fileOf(columns))).metadata).toEqual([undefined]);
+    const odd = makeData({ type: new Int32(), length: 1, nullCount: 0, data: Int32Array.of(7) });
+    Object.defineProperty(odd.type, 'bitWidth', { value: 24 });
+    await expect(read(fileOf({ ...columns, n: new Vector([odd]) }))).rejects.toThrow('has numbers of 24 bits');
+  });
+
   test('decimals, and metadata as a struct', async () => {
     const decimals = makeData({ type: new Decimal(2, 10, 128), length: 2, nullCount: 0, data: Uint32Array.of(150, 0, 0, 0, -7 >>> 0, 2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1) }); // prettier-ignore
     const metadata = column([{ a: 1 }, null], new Struct([new Field('a', new Int32(), true)]));

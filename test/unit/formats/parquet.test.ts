@@ -114,6 +114,8 @@ test('hyparquet reads what is written, over many groups and pages', async () => 
   };
   expect(hash(back.vectors)).toBe(hash(ids.map((_, i) => vector(i))));
   expect(back.batches).toBeGreaterThan(10);
+  const piped = await read(bytes, { batchBytes: 1 << 20 }, false);
+  expect(hash(piped.vectors)).toBe(hash(back.vectors));
 });
 
 describe('files of other writers', () => {
