@@ -112,7 +112,7 @@ class BatchWriter {
  */
 export async function* writeArrow(tables: AsyncIterable<OutTable>, isFile: boolean): AsyncGenerator<Uint8Array> {
   const name = isFile ? 'arrow' : 'arrow-stream';
-  const arrow = await import('apache-arrow').catch(lacking('apache-arrow', name));
+  const arrow = await import(/* webpackIgnore: true */ 'apache-arrow').catch(lacking('apache-arrow', name));
   let found = false;
   for await (const table of oneTable(tables, name)) {
     found = true;

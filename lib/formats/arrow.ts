@@ -44,7 +44,7 @@ async function* rowsOf(source: Source, reader: ArrowReader, options: ReadOptions
 }
 
 async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTable> {
-  const arrow = await import('apache-arrow').catch(lacking('apache-arrow', 'arrow'));
+  const arrow = await import(/* webpackIgnore: true */ 'apache-arrow').catch(lacking('apache-arrow', 'arrow'));
   const head = await source.peek(MARK.length);
   if (head.toString('latin1', 0, 4) === 'FEA1') {
     throw invalid(`${source.name} is of Feather's first version: write it again, by pyarrow.feather.write_feather`);

@@ -1,4 +1,7 @@
-/** Packages that only some formats need, and not every installation has. Threads: no state. */
+/**
+ * Packages that only some formats need, and not every installation has: webpackIgnore, which others heed too, keeps
+ * bundlers from failing where one is missing. Threads: no state.
+ */
 import { codeOf } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 

@@ -142,7 +142,9 @@ class GroupWriter {
  * @throws JvdbError `JVDB_INVALID_ARGUMENT` for more than one table, or none, and where the package is missing
  */
 export async function* writeParquet(tables: AsyncIterable<OutTable>): AsyncGenerator<Uint8Array> {
-  const loaded = await import('hyparquet-writer').catch(lacking('hyparquet-writer', 'parquet'));
+  const loaded = await import(/* webpackIgnore: true */ 'hyparquet-writer').catch(
+    lacking('hyparquet-writer', 'parquet'),
+  );
   let found = false;
   for await (const table of oneTable(tables, 'parquet')) {
     found = true;

@@ -29,7 +29,7 @@ async function* rowsOf(source: Source, reader: ParquetReader, options: ReadOptio
 }
 
 async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTable> {
-  const hyparquet = await import('hyparquet').catch(lacking('hyparquet', 'parquet'));
+  const hyparquet = await import(/* webpackIgnore: true */ 'hyparquet').catch(lacking('hyparquet', 'parquet'));
   await using file = await randomAccess(source);
   let reader: ParquetReader;
   let count: number;
