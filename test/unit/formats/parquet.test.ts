@@ -169,10 +169,8 @@ describe('files of other writers', () => {
   test('unsigned and small integers as ids, numbers as texts', async () => {
     const schema: SchemaElement[] = [
       { name: 'id', type: 'INT32', converted_type: 'UINT_32', repetition_type: 'OPTIONAL' },
-      ...list('v', 'INT32'),
+      ...list('vector', 'INT32'), // integers are vectors by name only
     ];
-    // Integers are vectors by name only.
-    schema[1]!.name = 'vector';
     const columns = [{ name: 'id', data: [1, null, 4294967291, 7] }, { name: 'vector', data: [[1], [2], [3], [4]] }]; // prettier-ignore
     const table = await read(fileOf(schema, columns));
     expect(table.ids).toEqual([1, 4294967291, 7]);
