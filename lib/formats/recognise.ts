@@ -1,13 +1,13 @@
 /** Which format bytes are in: by what is asked for, by how they begin, by the name. Threads: no state. */
 import { invalid, shown } from '../arguments.js';
-import { arrow, arrowStream } from './arrow.js';
-import { csv } from './csv.js';
-import { json } from './json.js';
-import { jsonl } from './jsonl.js';
-import { legacyJvdb } from './legacy-jvdb.js';
-import { npy } from './npy.js';
-import { npz } from './npz.js';
-import { parquet } from './parquet.js';
+import { arrow, arrowStream } from './arrow/arrow.js';
+import { csv } from './text/csv.js';
+import { json } from './text/json.js';
+import { jsonl } from './text/jsonl.js';
+import { legacyJvdb } from './legacy/legacy-jvdb.js';
+import { npy } from './numpy/npy.js';
+import { npz } from './numpy/npz.js';
+import { parquet } from './parquet/parquet.js';
 import type { Format, Source } from './types.js';
 import { bvecs, fvecs, ivecs } from './vecs.js';
 

@@ -157,7 +157,7 @@ class Opened implements OpenSource {
           if (bytesRead === 0) break;
           filled += bytesRead;
         }
-        this.doneBytes = Math.max(this.doneBytes, position + filled);
+        this.doneBytes = Math.min(this.doneBytes + filled, this.totalBytes ?? Infinity); // in any order
         return buffer.subarray(0, filled);
       } catch (thrown) {
         throw ioError(`cannot read ${this.name}`, thrown);

@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { systemAsync } from '../directories.js';
 import { JvdbError } from '../errors.js';
-import { HEADER_BYTES, isLegacy } from '../formats/legacy-header.js';
+import { HEADER_BYTES, isLegacy } from '../formats/legacy/header.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import { KeptFile } from './kept-file.js';
 import type { NewStore, OldDatabase } from './old-database.js';

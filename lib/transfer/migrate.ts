@@ -4,7 +4,7 @@ import path from 'node:path';
 import { checkKeys, flag, invalid, shown } from '../arguments.js';
 import { makeDirectory, system } from '../directories.js';
 import { JvdbError } from '../errors.js';
-import { nameIn, readSidecars } from '../formats/legacy-sidecars.js';
+import { nameIn, readSidecars } from '../formats/legacy/sidecars.js';
 import { isName } from '../persistence/names.js';
 import { migrateFile, statePath } from './migrate-file.js';
 import type { FailedMigration, MigratedDatabase, MigrateOptions, MigrationReport } from './migrate-types.js';

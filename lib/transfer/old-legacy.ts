@@ -1,7 +1,7 @@
 /** A database of the old server's, to migrate from. Threads: the one that opened it. */
-import { presenceIn } from '../formats/legacy-presence.js';
-import { legacyFormat, type LegacyTable } from '../formats/legacy-jvdb.js';
-import { metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy-sidecars.js';
+import { presenceIn } from '../formats/legacy/presence.js';
+import { legacyFormat, type LegacyTable } from '../formats/legacy/legacy-jvdb.js';
+import { metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy/sidecars.js';
 import { openSource } from '../formats/source.js';
 import type { Batch } from '../formats/types.js';
 import type { DistanceMetric, IdType } from '../types.js';

@@ -1,7 +1,7 @@
 /** Checks the options of imports. Threads: no state. */
 import { checkKeys, flag, integer, invalid, shown } from '../arguments.js';
-import { legacyFormat, legacyJvdb } from '../formats/legacy-jvdb.js';
-import { readSidecars } from '../formats/legacy-sidecars.js';
+import { legacyFormat, legacyJvdb } from '../formats/legacy/legacy-jvdb.js';
+import { readSidecars } from '../formats/legacy/sidecars.js';
 import { formatNamed, recognise } from '../formats/recognise.js';
 import type { ImportSource } from '../formats/source.js';
 import type { Format, Source } from '../formats/types.js';

@@ -87,6 +87,30 @@ describe('lib', () => {
     expect(files.filter((file) => file.startsWith('lib/persistence/') && beside.test(text(file)))).toEqual([]);
   });
 
+  test('a room knows only rooms below its own', () => {
+    const above: Record<string, RegExp> = {
+      'lib/formats/': /^(transfer|cli|persistence|backup|self-test|inspect|store)\b/,
+      'lib/inspect/': /^(transfer|cli|persistence|backup|self-test|formats|store|native)\b/,
+      'lib/transfer/': /^(cli|self-test)\b/,
+      'lib/persistence/': /^(transfer|cli|self-test|formats|backup)\b/,
+      'lib/backup/': /^(transfer|cli|self-test|formats)\b/,
+      'lib/self-test/': /^cli\b/,
+    };
+    for (const name of ['arrow', 'legacy', 'numpy', 'parquet', 'text'])
+      above[`lib/formats/${name}/`] = new RegExp(`^formats/(?!${name}/|columns/)\\w+/`);
+    const upwards = Object.entries(above).flatMap(([room, forbidden]) =>
+      files
+        .filter((file) => file.startsWith(room))
+        .flatMap((file) =>
+          [...text(file).matchAll(/(?:from|import\() ?'(\.[^']+)'/g)]
+            .map(([, known]) => path.posix.relative('lib', path.posix.join(path.posix.dirname(file), known!)))
+            .filter((known) => forbidden.test(known))
+            .map((known) => `${file} knows ${known}`),
+        ),
+    );
+    expect(upwards).toEqual([]);
+  });
+
   test('the public names', () => {
     expect(Object.keys(jvdb).sort()).toEqual([
       'BackupDirectory',

@@ -14,8 +14,8 @@ import {
   Utf8View,
 } from 'apache-arrow';
 import fc from 'fast-check';
-import { arrow, arrowStream } from '../../../lib/formats/arrow.js';
-import { codecNamed } from '../../../lib/formats/parquet-codecs.js';
+import { arrow, arrowStream } from '../../../lib/formats/arrow/arrow.js';
+import { codecNamed } from '../../../lib/formats/columns/codecs.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 import { column, fileOf, floats, list, type Kind } from './arrow-files.js';
 

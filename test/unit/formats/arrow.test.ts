@@ -31,7 +31,7 @@ import {
   type DataType,
 } from 'apache-arrow';
 import fc from 'fast-check';
-import { arrow, arrowStream } from '../../../lib/formats/arrow.js';
+import { arrow, arrowStream } from '../../../lib/formats/arrow/arrow.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 import { column, fileOf, floats, list } from './arrow-files.js';
 

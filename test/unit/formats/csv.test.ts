@@ -1,5 +1,5 @@
 /** CSV. */
-import { csv } from '../../../lib/formats/csv.js';
+import { csv } from '../../../lib/formats/text/csv.js';
 import type { ReadOptions } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 

@@ -1,6 +1,6 @@
 /** Numbers in text: as Math.fround(Number(text)) has them. */
 import fc from 'fast-check';
-import { FloatParser } from '../../../lib/formats/float-parser.js';
+import { FloatParser } from '../../../lib/formats/text/float-parser.js';
 
 const parser = new FloatParser();
 

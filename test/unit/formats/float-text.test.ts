@@ -1,6 +1,6 @@
 /** Floats as text: exact, and never longer than need be. */
 import fc from 'fast-check';
-import { MAX_FLOAT_TEXT, writeFloat } from '../../../lib/formats/float-text.js';
+import { MAX_FLOAT_TEXT, writeFloat } from '../../../lib/formats/text/float-text.js';
 
 const out = Buffer.alloc(MAX_FLOAT_TEXT);
 const textOf = (value: number, quoted = true): string => out.toString('latin1', 0, writeFloat(out, 0, value, quoted));

@@ -1,6 +1,6 @@
 /** JSON documents of databases. */
-import { JsonInput } from '../../../lib/formats/json-input.js';
-import { json } from '../../../lib/formats/json.js';
+import { JsonInput } from '../../../lib/formats/text/json-input.js';
+import { json } from '../../../lib/formats/text/json.js';
 import type { ReadOptions } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 

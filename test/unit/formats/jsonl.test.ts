@@ -1,6 +1,6 @@
 /** JSON Lines. */
 import fc from 'fast-check';
-import { jsonl } from '../../../lib/formats/jsonl.js';
+import { jsonl } from '../../../lib/formats/text/jsonl.js';
 import type { ReadOptions } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 

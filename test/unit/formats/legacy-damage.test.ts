@@ -3,7 +3,7 @@
  * value; nothing else may give a vector that an id did not have.
  */
 import type { JvdbError } from '../../../lib/errors.js';
-import { legacyFormat, legacyJvdb } from '../../../lib/formats/legacy-jvdb.js';
+import { legacyFormat, legacyJvdb } from '../../../lib/formats/legacy/legacy-jvdb.js';
 import { found, sourceOf, type Found } from '../../formats.js';
 import { bitsOf, fixture, hashOf, hex, oldFile } from './legacy-files.js';
 

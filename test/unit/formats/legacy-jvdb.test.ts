@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { legacyHash, hexOf } from '../../../lib/formats/legacy-hash.js';
-import { legacyFormat, legacyJvdb, type LegacyTable } from '../../../lib/formats/legacy-jvdb.js';
-import type { LegacySidecars } from '../../../lib/formats/legacy-sidecars.js';
+import { legacyHash, hexOf } from '../../../lib/formats/legacy/hash.js';
+import { legacyFormat, legacyJvdb, type LegacyTable } from '../../../lib/formats/legacy/legacy-jvdb.js';
+import type { LegacySidecars } from '../../../lib/formats/legacy/sidecars.js';
 import { found, sourceOf, type Found } from '../../formats.js';
 import { ROOT } from '../../support.js';
 import { bitsOf, fixture, hashOf, hex, oldFile, sha256Of, type OldEntry, type OldHeader } from './legacy-files.js';

@@ -1,6 +1,6 @@
 /** How the old server's files are read: in few reads, none too long, and never all at once. */
-import { legacyJvdb } from '../../../lib/formats/legacy-jvdb.js';
-import { readPieces } from '../../../lib/formats/legacy-reads.js';
+import { legacyJvdb } from '../../../lib/formats/legacy/legacy-jvdb.js';
+import { readPieces } from '../../../lib/formats/legacy/reads.js';
 import { sourceOf } from '../../formats.js';
 import { oldFile } from './legacy-files.js';
 

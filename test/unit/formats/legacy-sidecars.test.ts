@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { legacyFormat } from '../../../lib/formats/legacy-jvdb.js';
-import { readSidecars, type LegacySidecars } from '../../../lib/formats/legacy-sidecars.js';
+import { legacyFormat } from '../../../lib/formats/legacy/legacy-jvdb.js';
+import { readSidecars, type LegacySidecars } from '../../../lib/formats/legacy/sidecars.js';
 import { found, sourceOf, type Found } from '../../formats.js';
 import { oldFile } from './legacy-files.js';
 

@@ -1,7 +1,7 @@
 /** npy: what numpy writes is read, what is written comes back, what damage does. */
 import fc from 'fast-check';
-import { parseNpyHeader } from '../../../lib/formats/npy-header.js';
-import { npy } from '../../../lib/formats/npy.js';
+import { parseNpyHeader } from '../../../lib/formats/numpy/npy-header.js';
+import { npy } from '../../../lib/formats/numpy/npy.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 
 const PIECES = [1, 3, 7, 64, 1e6];

@@ -1,8 +1,9 @@
 /** The parts that stand between Parquet's bytes and hyparquet: what would be endless or without bound is an error. */
-import { CODECS, codecNamed, unpackLz4Block } from '../../../lib/formats/parquet-codecs.js';
-import { bitsFor, checkDeltas, readHybrid } from '../../../lib/formats/parquet-levels.js';
-import { Malformed, pageHeader, readPageHeader, ThriftReader } from '../../../lib/formats/parquet-thrift.js';
-import { isoTime, jsonInteger } from '../../../lib/formats/table-rows.js';
+import { CODECS, codecNamed, unpackLz4Block } from '../../../lib/formats/columns/codecs.js';
+import { bitsFor, checkDeltas, readHybrid } from '../../../lib/formats/parquet/levels.js';
+import { Malformed } from '../../../lib/formats/malformed.js';
+import { pageHeader, readPageHeader, ThriftReader } from '../../../lib/formats/parquet/thrift.js';
+import { isoTime, jsonInteger } from '../../../lib/formats/columns/rows.js';
 
 describe('snappy', () => {
   const unpack = (hex: string, size: number): string => codecNamed('SNAPPY')(Buffer.from(hex, 'hex'), size).toString();

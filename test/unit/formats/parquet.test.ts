@@ -4,7 +4,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects, type CompressionCodec, type SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter, parquetWriteBuffer, type ColumnSource } from 'hyparquet-writer';
-import { parquet } from '../../../lib/formats/parquet.js';
+import { parquet } from '../../../lib/formats/parquet/parquet.js';
 import type { OutTable } from '../../../lib/formats/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 

@@ -1,9 +1,9 @@
 /** What holds for all formats that are text: round trips, pieces of any size, cuts and damage. */
 import fc from 'fast-check';
 import { JvdbError } from '../../../lib/errors.js';
-import { csv } from '../../../lib/formats/csv.js';
-import { json } from '../../../lib/formats/json.js';
-import { jsonl } from '../../../lib/formats/jsonl.js';
+import { csv } from '../../../lib/formats/text/csv.js';
+import { json } from '../../../lib/formats/text/json.js';
+import { jsonl } from '../../../lib/formats/text/jsonl.js';
 import type { IdType } from '../../../lib/types.js';
 import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 

@@ -1,0 +1,197 @@
+/** Gathers rows of columnar formats into batches. Threads: one call at a time. */
+import { canonicalId, shown } from '../../arguments.js';
+import { areFinite, floatsFor, MAX_DIMENSION, rowsPerBatch } from '../flat-rows.js';
+import { IdReader, metadataOf, Rejection } from '../values.js';
+import type { InBatch, InvalidRecord, ReadOptions } from '../types.js';
+
+const MAX_ID = 2n ** 63n - 1n;
+// What a record takes besides its vector and texts.
+const OVERHEAD = 32;
+
+type Id = number | bigint | string;
+
+/** Numbers of a column. */
+export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
+
+/** Rows on their way into a batch. */
+export class TableRows {
+  readonly #options: ReadOptions;
+  readonly #texts: IdReader;
+  readonly #hasIds: boolean;
+  #dimension: number | undefined;
+  #position = 0;
+  #bytes = 0;
+  #ids: Id[] = [];
+  #metadata: (string | undefined)[] | undefined;
+  #vectors: Float32Array | undefined;
+  #records: number[] = [];
+  #invalid: InvalidRecord[] = [];
+
+  /**
+   * Makes one for a table.
+   *
+   * @param options - how to read
+   * @param hasIds - whether there is a column of ids
+   */
+  constructor(options: ReadOptions, hasIds: boolean) {
+    this.#options = options;
+    this.#dimension = options.dimension;
+    this.#hasIds = hasIds;
+    this.#texts = new IdReader(options.idType ?? 'string');
+  }
+
+  /** Records so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * Takes the next record.
+   *
+   * @param id - as it was found; null for none; anything where there is no column of them
+   * @param values - in which the vector is
+   * @param start - of the vector
+   * @param end - of the vector
+   * @param metadata - JSON text, undefined for none
+   * @throws Rejection if it is invalid; to be handed to `reject`
+   */
+  add(id: unknown, values: Numbers, start: number, end: number, metadata: string | undefined): void {
+    const known = this.#hasIds ? this.#idOf(id) : 0;
+    this.#checkLength(end - start);
+    this.#store(values, start, end);
+    const count = this.#records.length;
+    if (this.#hasIds) this.#ids.push(known);
+    if (metadata !== undefined) this.#metadata ??= new Array<undefined>(count).fill(undefined);
+    this.#metadata?.push(metadata);
+    this.#records.push(++this.#position);
+    const texts = (metadata?.length ?? 0) + (typeof known === 'string' ? known.length : 0);
+    this.#bytes += 4 * (end - start) + texts;
+  }
+
+  #idOf(id: unknown): Id {
+    if (typeof id === 'string') return this.#texts.fromText(id);
+    if (typeof id !== 'number' && typeof id !== 'bigint') {
+      throw new Rejection(id === null || id === undefined ? 'there is no id' : `the id is ${shown(id)}`);
+    }
+    if (id < 0 || id > MAX_ID) throw new Rejection(`the id ${id} is not from 0 to 2^63-1`);
+    return this.#options.idType === 'string' ? String(id) : canonicalId(id);
+  }
+
+  #checkLength(length: number): void {
+    if (length === 0) throw new Rejection('the vector has no values');
+    if (length !== (this.#dimension ?? length)) {
+      throw new Rejection(`the vector has ${length} values, not ${this.#dimension ?? length}`);
+    }
+    if (length > MAX_DIMENSION) throw new Rejection(`the vector has ${length} values, more than ${MAX_DIMENSION}`);
+  }
+
+  #store(values: Numbers, start: number, end: number): void {
+    const dimension = end - start;
+    // Before a whole row says it, each may have another dimension.
+    if (this.#vectors === undefined || this.#dimension === undefined) {
+      this.#vectors = floatsFor(rowsPerBatch(this.#options, dimension) * dimension);
+    }
+    const vectors = this.#vectors;
+    const to = this.#records.length * dimension;
+    if (values instanceof Float32Array || values instanceof Float64Array) {
+      vectors.set(values.subarray(start, end), to);
+    } else for (let i = 0; i < dimension; i++) vectors[to + i] = Number(values[start + i]);
+    if (!this.#options.allowNonFinite && !areFinite(vectors, to, to + dimension)) {
+      const at = vectors.subarray(to, to + dimension).findIndex((value) => !Number.isFinite(value));
+      const value = Number(values[start + at]);
+      const problem = Number.isFinite(value) ? 'which does not fit float32' : 'no finite number';
+      throw new Rejection(`value ${at} of the vector is ${value}, ${problem}`);
+    }
+    this.#dimension ??= dimension;
+  }
+
+  /**
+   * Counts the next record as invalid.
+   *
+   * @param thrown - a Rejection; anything else is thrown again
+   */
+  reject(thrown: unknown): void {
+    if (!(thrown instanceof Rejection)) throw thrown;
+    this.#invalid.push({ record: ++this.#position, reason: thrown.message });
+    this.#bytes += OVERHEAD + thrown.message.length;
+  }
+
+  /** Whether the batch is due. */
+  get isFull(): boolean {
+    const rows = this.#records.length;
+    return this.#bytes >= this.#options.batchBytes || (rows > 0 && rows >= this.#room());
+  }
+
+  #room(): number {
+    return rowsPerBatch(this.#options, this.#dimension ?? 1);
+  }
+
+  /**
+   * Ends the batch.
+   *
+   * @returns it; nothing where there is nothing in it
+   */
+  batch(): InBatch[] {
+    const count = this.#records.length;
+    if (count === 0 && this.#invalid.length === 0) return [];
+    const batch: InBatch = {
+      count,
+      ids: this.#hasIds ? this.#ids : undefined,
+      vectors: this.#vectors?.subarray(0, count * (this.#dimension ?? 0)) ?? new Float32Array(0),
+      metadata: this.#metadata,
+      records: this.#invalid.length === 0 ? undefined : this.#records,
+      position: this.#position,
+      invalid: this.#invalid,
+    };
+    this.#bytes = 0;
+    this.#ids = [];
+    this.#metadata = undefined;
+    this.#vectors = undefined;
+    this.#records = [];
+    this.#invalid = [];
+    return [batch];
+  }
+}
+
+/**
+ * The metadata of a row: the fields of other columns, and over them its own.
+ *
+ * @param own - of the column for metadata: JSON text or an object; null or undefined for none
+ * @param fields - of the other columns, undefined for none
+ * @returns JSON text, undefined for none
+ * @throws Rejection if it is no object, too large or too deep
+ */
+export function rowMetadata(own: unknown, fields: Record<string, unknown> | undefined): string | undefined {
+  const text = metadataOf(own);
+  if (fields === undefined) return text;
+  return metadataOf(text === undefined ? fields : { ...fields, ...(JSON.parse(text) as object) });
+}
+
+/**
+ * An integer as JSON holds it: as text where a number would not be exact.
+ *
+ * @param value - the integer
+ * @returns a number or its digits
+ */
+export function jsonInteger(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value.toString();
+}
+
+/**
+ * A moment as text: to the millisecond, or finer where it is.
+ *
+ * @param value - since 1970
+ * @param perSecond - how many of its units make a second: 1, or a power of 1000
+ * @returns ISO 8601; the number itself where no year has four digits
+ */
+export function isoTime(value: bigint, perSecond: bigint): string {
+  const seconds = value / perSecond - (value % perSecond < 0n ? 1n : 0n);
+  const date = new Date(Number(seconds) * 1000);
+  const text = Number.isNaN(date.getTime()) ? '' : date.toISOString();
+  if (text.length !== 24) return value.toString();
+  const fraction = (value - seconds * perSecond).toString().padStart(perSecond.toString().length - 1, '0');
+  const digits =
+    perSecond <= 1000n ? fraction.padEnd(3, '0').slice(0, 3) : fraction.replace(/(?:000)+$/, '').padEnd(3, '0');
+  return `${text.slice(0, 20)}${digits}Z`;
+}

@@ -1,0 +1,98 @@
+/** A text that comes in pieces, and of which only a part is in memory. */
+import { textOf } from './text-input.js';
+import type { Source } from '../types.js';
+
+/** A window on the text. What is before `at` is gone when there is `more`. */
+export class TextWindow {
+  /** The window. */
+  bytes: Buffer = Buffer.alloc(0);
+  /** What is next. */
+  at = 0;
+  /** The end of what there is. */
+  end = 0;
+  readonly #pieces: AsyncIterator<Buffer>;
+  // Where the window begins in the text, up to where newlines are counted in it, and what has been counted.
+  #base = 0;
+  #counted = 0;
+  #line = 1;
+  #lineStart = 0;
+
+  /**
+   * Makes one.
+   *
+   * @param source - the text
+   */
+  constructor(source: Source) {
+    this.#pieces = textOf(source)[Symbol.asyncIterator]();
+  }
+
+  /** Ends the reading. */
+  async close(): Promise<void> {
+    await this.#pieces.return?.();
+  }
+
+  /**
+   * Adds a piece to the window.
+   *
+   * @returns false at the end of the text
+   */
+  async more(): Promise<boolean> {
+    const next = await this.#pieces.next();
+    if (next.done === true) return false;
+    const piece = next.value;
+    const rest = this.end - this.at;
+    if (rest > 0 && this.bytes.length - this.end >= piece.length) {
+      piece.copy(this.bytes, this.end);
+      this.end += piece.length;
+      return true;
+    }
+    this.#count(this.at);
+    let window = piece;
+    if (rest > 0) {
+      window = Buffer.allocUnsafeSlow(Math.max(1 << 17, 2 * (rest + piece.length)));
+      this.bytes.copy(window, 0, this.at, this.end);
+      piece.copy(window, rest);
+    }
+    this.bytes = window;
+    this.#base += this.at;
+    this.#counted = 0;
+    this.at = 0;
+    this.end = rest + piece.length;
+    return true;
+  }
+
+  /**
+   * Finds a byte in what there is.
+   *
+   * @param byte - which
+   * @param from - where to begin
+   * @returns where the first is; -1 for none
+   */
+  indexOf(byte: number, from: number): number {
+    const at = this.bytes.indexOf(byte, from);
+    // Behind the end is what stood there before.
+    return at < this.end ? at : -1;
+  }
+
+  #count(to: number): void {
+    for (;;) {
+      const newline = this.indexOf(10, this.#counted);
+      if (newline < 0 || newline >= to) break;
+      this.#line++;
+      this.#counted = newline + 1;
+      this.#lineStart = this.#base + newline + 1;
+    }
+    this.#counted = Math.max(this.#counted, to);
+  }
+
+  /**
+   * Where something is.
+   *
+   * @param at - in the window, not before what was asked for last
+   * @returns line and column in bytes, from 1
+   */
+  place(at: number): { line: number; column: number } {
+    this.#count(at);
+    return { line: this.#line, column: this.#base + at - this.#lineStart + 1 };
+  }
+}
