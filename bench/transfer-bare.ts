@@ -21,7 +21,7 @@ export interface Bare {
   /** Reads a file to its end; returns how many vectors it found. */
   read(file: string, words: Words): number | Promise<number>;
   /** Writes one, without syncing. `made` is what jvdb wrote. */
-  write(file: number, words: Words, made: Buffer): void;
+  write(file: number, words: Words, made: Buffer): void | Promise<void>;
 }
 
 const vectorOf = ({ vectors, dimension }: Words, i: number): Float32Array =>
@@ -101,6 +101,44 @@ const JSON_WHOLE: Bare = {
   },
 };
 
+/** By the packages that jvdb uses, as they are. */
+const PARQUET: Bare = {
+  async read(file) {
+    const { asyncBufferFromFile, parquetReadObjects } = await import('hyparquet');
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file) });
+    return rows.map(({ data }) => Float32Array.from(data as number[])).length;
+  },
+  async write(file, words) {
+    const { parquetWriteBuffer } = await import('hyparquet-writer');
+    const data = words.ids.map((_, i) => Array.from(vectorOf(words, i)));
+    const columns = { id: words.ids, data, metadata: words.metadata };
+    const columnData = Object.entries(columns).map(([name, values]) => ({ name, data: values }));
+    writeSync(file, new Uint8Array(parquetWriteBuffer({ columnData })));
+  },
+};
+
+const ARROW: Bare = {
+  async read(file) {
+    const { tableFromIPC } = await import('apache-arrow');
+    const vectors = tableFromIPC(readFileSync(file)).getChild('data');
+    let count = 0;
+    for (const vector of vectors ?? []) {
+      (vector as { toArray(): Float32Array }).toArray().slice();
+      count++;
+    }
+    return count;
+  },
+  async write(file, words) {
+    const arrow = await import('apache-arrow');
+    const type = new arrow.FixedSizeList(words.dimension, new arrow.Field('item', new arrow.Float32()));
+    const values = arrow.makeData({ type: new arrow.Float32(), data: words.vectors });
+    const data = new arrow.Vector([arrow.makeData({ type, length: words.count, nullCount: 0, child: values })]);
+    const texts = (all: string[]): unknown => arrow.vectorFromArray(all, new arrow.Utf8());
+    const columns = { id: texts(words.ids), data, metadata: texts(words.metadata) };
+    writeSync(file, arrow.tableToIPC(new arrow.Table(columns as never), 'file'));
+  },
+};
+
 /** A format and what is beside it. Rows of one without ids are numbered, and have no metadata. */
 export interface BenchFormat {
   name: FormatName;
@@ -114,6 +152,8 @@ export const FORMATS: readonly BenchFormat[] = [
   { name: 'npy', keepsIds: false, bare: BYTES, rounds: 5 },
   { name: 'fvecs', keepsIds: false, bare: BYTES, rounds: 5 },
   { name: 'npz', keepsIds: true, bare: BYTES, rounds: 5 },
+  { name: 'parquet', keepsIds: true, bare: PARQUET, rounds: 3 },
+  { name: 'arrow', keepsIds: true, bare: ARROW, rounds: 3 },
   { name: 'jsonl', keepsIds: true, bare: JSONL, rounds: 3 },
   { name: 'csv', keepsIds: true, bare: CSV, rounds: 3 },
   { name: 'json', keepsIds: true, bare: JSON_WHOLE, rounds: 3 },

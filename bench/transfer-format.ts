@@ -87,10 +87,10 @@ class Measured {
     const times = await inTurn(
       rounds,
       {
-        bare: () => {
+        bare: async () => {
           rmSync(other, { force: true });
           const handle = openSync(other, 'w');
-          bare.write(handle, this.#words, made);
+          await bare.write(handle, this.#words, made);
           fsyncSync(handle);
           closeSync(handle);
         },

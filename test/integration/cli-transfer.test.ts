@@ -262,7 +262,7 @@ describe('is refused', () => {
       wrong('with --resume or --table name the --database, which must exist'),
       wrong(`option '--metric <metric>' argument 'l2' is invalid. ${metric}`),
       wrong(
-        "option '--format <format>' argument 'legacy-jvdb' is invalid. Allowed choices are json, jsonl, csv, npy, npz, fvecs, ivecs, bvecs.",
+        "option '--format <format>' argument 'legacy-jvdb' is invalid. Allowed choices are json, jsonl, csv, npy, npz, parquet, arrow, arrow-stream, fvecs, ivecs, bvecs.",
       ),
       wrong("option '--batch-size <n>' argument '0' is invalid. It must be a whole number from 1 to 1000000."),
     ]);
