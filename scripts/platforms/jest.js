@@ -34,10 +34,29 @@ function compile(folder, to) {
   for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const place = path.join(folder, entry.name);
     if (entry.isDirectory() && !LEFT.has(entry.name)) compile(place, to);
-    else if (/\.(c|cjs|jvdb)$/.test(place)) cpSync(path.join(root, place), path.join(to, place));
+    else if (/\.(c|cjs|jvdb|json|npz)$/.test(place)) cpSync(path.join(root, place), path.join(to, place));
     else if (/(?<!\.d)\.ts$/.test(place)) {
       const { code } = transformFileSync(path.join(root, place), { ...options, swcrc: false });
       writeFileSync(path.join(to, place.replace(/ts$/, 'js')), code);
+    }
+  }
+}
+
+/** Packages that are modules only, which jest cannot load as they are, as what it can. */
+const MODULES = {
+  '^(hyparquet(?:-writer)?)$': '<rootDir>/modules/$1/src/node.js',
+  '^hyparquet/(src/.*)$': '<rootDir>/modules/hyparquet/$1',
+};
+
+function compileModules(to) {
+  const { transformFileSync } = require('@swc/core');
+  const options = { jsc: { target: 'es2022' }, module: { type: 'commonjs' }, swcrc: false };
+  for (const name of ['hyparquet', 'hyparquet-writer']) {
+    const source = path.join(root, 'node_modules', name, 'src');
+    for (const file of readdirSync(source, { recursive: true }).filter((one) => one.endsWith('.js'))) {
+      const place = path.join(to, 'modules', name, 'src', file);
+      mkdirSync(path.dirname(place), { recursive: true });
+      writeFileSync(place, transformFileSync(path.join(source, file), options).code);
     }
   }
 }
@@ -53,7 +72,9 @@ function layOut(name, target = name) {
   cpSync(binary, path.join(tree, binaryOf(target)));
   symlinkSync(path.join(root, 'node_modules'), path.join(tree, 'node_modules'));
   for (const folder of ['lib', 'test']) compile(folder, tree);
-  const config = { rootDir: '.', roots: ['<rootDir>/test'], transform: {}, testTimeout: 240000 };
+  compileModules(tree);
+  const roots = { rootDir: '.', roots: ['<rootDir>/test'] };
+  const config = { ...roots, transform: {}, moduleNameMapper: MODULES, testTimeout: 240000 };
   writeFileSync(path.join(tree, 'jest.config.json'), JSON.stringify(config));
   return tree;
 }
