@@ -1,4 +1,5 @@
 /** jvdb restore */
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { BackupDirectory } from '../../backup/backup-directory.js';
@@ -61,7 +62,7 @@ async function restore(run: Context, { from, to, database, lsn, time, backup }: 
     throw new UsageError('--lsn and --backup are of one database: name it with --database');
   }
   const made = await directory.restoreAll(to, { ...jobInParts(run), time });
-  return [...made].map(([name, report]) => ({ name, path: `${to}/${name}.jvdb`, ...report }));
+  return [...made].map(([name, report]) => ({ name, path: join(to, `${name}.jvdb`), ...report }));
 }
 
 // An error of its own has no JSON.

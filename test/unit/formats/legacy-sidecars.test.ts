@@ -71,7 +71,7 @@ test.each(['{', '', '[]', 'null', '"text"', '1'])(
         code: 'JVDB_INVALID_ARGUMENT',
         message: expect.stringMatching(
           new RegExp(
-            `^${path.join(folder, name)} (is damaged|must hold a JSON object).*move it away to import without it$`,
+            `^${path.join(folder, name).replaceAll('\\', '\\\\')} (is damaged|must hold a JSON object).*move it away to import without it$`,
           ),
         ) as string,
       });
