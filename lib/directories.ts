@@ -1,5 +1,6 @@
 /** Directories, and what goes wrong with them. */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, JvdbError, type JvdbErrorCode } from './errors.js';
 
@@ -89,4 +90,26 @@ export function makeDirectory(directory: string): void {
     syncDirectory(path.dirname(made));
     if (made === path.resolve(first) || made === path.dirname(made)) return;
   }
+}
+
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
+
+/**
+ * Gives a file another name, which nothing may have; durable when the promise is fulfilled.
+ *
+ * @param from - the name that it has
+ * @param to - the new one, in the same directory
+ * @throws Node's error, with the code EEXIST where the name is taken
+ */
+export async function renameNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to); // fails where the name is taken, which no rename does
+    await rm(from);
+  } catch (thrown) {
+    if (!NO_LINKS.includes(codeOf(thrown))) throw thrown;
+    // FAT has none: the name is taken by an empty file first.
+    await (await open(to, 'wx')).close();
+    await rename(from, to);
+  }
+  syncDirectory(path.dirname(path.resolve(to)));
 }

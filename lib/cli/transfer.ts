@@ -117,8 +117,8 @@ export async function passingOver<T>(
   try {
     return await call({
       skipInvalid: skipInvalid === true || file !== undefined,
-      onInvalid: (record: InvalidRecord) => {
-        if (file !== undefined) writeSync(file, `${JSON.stringify(record)}\n`);
+      onInvalid: (record: InvalidRecord, from?: string) => {
+        if (file !== undefined) writeSync(file, `${JSON.stringify({ from, ...record })}\n`);
       },
     });
   } finally {

@@ -128,7 +128,7 @@ async function passOver(table: InTable, teller: Teller): Promise<void> {
  * @param target - where to
  * @param source - where from, for the message
  */
-export function checkDimension(table: InTable, target: Target, source: Source): void {
+export function checkDimension(table: InTable, target: Pick<Target, 'dimension'>, source: Pick<Source, 'name'>): void {
   if (table.dimension === undefined || table.dimension === target.dimension) return;
   throw new JvdbError(
     'JVDB_DIMENSION_MISMATCH',

@@ -1,14 +1,15 @@
 /**
  * Migrates one database into a file of its own: in one go, or in passes beside whoever writes to the old one, each of
- * which takes what is new, until the last. How far it has come is in a file beside the new one. Threads: one
- * migration at a time for each new file.
+ * which takes what is new, until the last. Only then the new file has its name; how far it has come is in a file beside
+ * it. Threads: one migration at a time for each new file.
  */
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { systemAsync } from '../directories.js';
+import { renameNew, systemAsync } from '../directories.js';
 import { JvdbError } from '../errors.js';
 import { HEADER_BYTES, isLegacy } from '../formats/legacy/header.js';
+import type { InvalidRecord } from '../formats/types.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import { KeptFile } from './kept-file.js';
 import type { NewStore, OldDatabase } from './old-database.js';
@@ -27,10 +28,14 @@ interface State {
   /** Where from. */
   from: string;
   identity: string;
+  /** What the new database was asked to be. */
+  wanted: string;
   /** All up to there is in the new database, and durable. */
   position: string;
   /** LSN of the new database's last change; null while a pass is under way. */
   lastLsn: number | null;
+  /** The new database has its name. */
+  isDone: boolean;
 }
 
 /** Told how far it has come, between batches. */
@@ -44,6 +49,8 @@ export type Step = (done: number, total: number) => void;
  */
 export const statePath = (to: string): string => `${to}.migration`;
 
+const workPath = (to: string): string => `${to}.migrating`;
+
 /**
  * Migrates a file.
  *
@@ -51,6 +58,7 @@ export const statePath = (to: string): string => `${to}.migration`;
  * @param to - the new file, in a directory that exists
  * @param options - checked
  * @param step - told between batches
+ * @param isOneOfMany - keep the mark that it is done, for the next call
  * @returns a promise of what was done
  */
 export async function migrateFile(
@@ -58,35 +66,108 @@ export async function migrateFile(
   to: string,
   options: MigrateOptions,
   step: Step,
+  isOneOfMany = false,
 ): Promise<MigratedDatabase> {
+  const folder = path.dirname(path.resolve(to));
+  if (!existsSync(folder)) throw new JvdbError('JVDB_NOT_FOUND', `there is no directory ${folder}; make it first`);
   await using old = await openOld(from, options);
   const file = new KeptFile(statePath(to));
-  const kept = checked(await file.load(), file.path, { from: path.resolve(from), identity: old.identity });
-  const isThere = existsSync(to);
-  if (kept === undefined && isThere) {
-    throw new JvdbError('JVDB_EXISTS', `${to} exists, and is no migration under way; name a new file, or remove it`);
-  }
-  const state: State = {
-    ...{ version: VERSION, from: path.resolve(from), identity: old.identity },
-    position: (isThere ? kept?.position : undefined) ?? old.start,
-    lastLsn: kept?.lastLsn ?? null,
-  };
-  if (kept === undefined) await file.save(state); // else a new file that is only begun would pass for a whole one
-  await using copy = isThere ? await MemoryMappedVectorStore.openAsync(to) : create(to, old, options);
-  checkUntouched(copy, state);
-  if (state.lastLsn !== null) await file.save({ ...state, lastLsn: null });
+  const state = await beginning(file, from, to, old, options);
+  if (state.isDone) return await alreadyThere(from, to, old);
+  const isThere = existsSync(workPath(to));
+  await file.save({ ...state, lastLsn: null });
+  await using copy = isThere
+    ? await MemoryMappedVectorStore.openAsync(workPath(to))
+    : create(workPath(to), old, options);
+  checkUntouched(copy, state, to);
+  checkSame(copy, old, from);
   const moving = new Moving(old, copy, file, state, options);
-  return { ...(await moving.run(step)), from, to, kind: old.kind };
+  const done = await moving.run(step);
+  if (options.pass !== true && done.validation?.ok !== false) {
+    await copy.closeAsync();
+    await systemAsync(`name ${to}`, () => renameNew(workPath(to), to));
+    if (isOneOfMany) await file.save({ ...state, isDone: true });
+    else await file.remove();
+  }
+  return { ...done, from, to, kind: old.kind };
 }
 
-async function openOld(from: string, options: MigrateOptions): Promise<OldDatabase> {
-  const head = await systemAsync(`read ${from}`, async () => {
-    await using handle = await open(from);
+// Where it goes on; what is left over of one that was given up is removed.
+async function beginning(
+  file: KeptFile,
+  from: string,
+  to: string,
+  old: OldDatabase,
+  options: MigrateOptions,
+): Promise<State> {
+  const { distanceMetric, idType, scanColumn, allowNonFinite } = options;
+  const wanted = JSON.stringify({ distanceMetric, idType, scanColumn, allowNonFinite });
+  const anew: State = {
+    ...{ version: VERSION, from: path.resolve(from), identity: old.identity, wanted },
+    ...{ position: old.start, lastLsn: null, isDone: false },
+  };
+  const kept = checked(await file.load(), file.path, anew);
+  if (existsSync(to)) {
+    if (kept?.isDone === true) return kept;
+    // It ended between its last two acts.
+    if (kept !== undefined && isSameFile(to, workPath(to))) await removeWork(to, file);
+    throw new JvdbError('JVDB_EXISTS', `${to} exists; name a new file, or remove it`);
+  }
+  const isThere = existsSync(workPath(to));
+  if (kept !== undefined && isThere) {
+    if (kept.wanted === wanted) return kept;
+    // Nothing is lost where the first pass never ended.
+    if (kept.position !== old.start) {
+      throw new JvdbError(
+        'JVDB_CONFLICT',
+        `the migration to ${to} began with the options ${kept.wanted}, not ${wanted}; give the same, or remove ` +
+          `${file.path} to begin anew`,
+      );
+    }
+  }
+  if (isThere) await rm(workPath(to));
+  return anew;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((file) => statSync(file, { throwIfNoEntry: false, bigint: true }));
+  return other === undefined || (one?.ino === other.ino && one.dev === other.dev);
+}
+
+async function removeWork(to: string, file: KeptFile): Promise<void> {
+  await rm(workPath(to), { force: true });
+  await file.remove();
+}
+
+// One of a directory that a call before has migrated.
+async function alreadyThere(from: string, to: string, old: OldDatabase): Promise<MigratedDatabase> {
+  await using store = await MemoryMappedVectorStore.openAsync(to, { readOnly: true });
+  const nothing = { taken: 0, deleted: 0, withoutId: 0, invalid: 0, pending: 0, validation: undefined };
+  return { from, to, kind: old.kind, ...nothing, ...NOTHING, skipped: old.count, vectorCount: store.vectorCount };
+}
+
+/**
+ * Whether a file is one of the old server's.
+ *
+ * @param file - its path
+ * @returns a promise of whether it begins so
+ * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`
+ */
+export async function isOfOldServer(file: string): Promise<boolean> {
+  const head = await systemAsync(`read ${file}`, async () => {
+    await using handle = await open(file);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   });
-  const { idType, allowNonFinite = false, pass = false } = options;
-  if (isLegacy(head)) return openLegacy(from, { ...options, idType, allowNonFinite, onProgress: undefined });
+  return isLegacy(head);
+}
+
+async function openOld(from: string, options: MigrateOptions): Promise<OldDatabase> {
+  const { idType, allowNonFinite = false, pass = false, batchSize, skipInvalid, signal } = options;
+  if (await isOfOldServer(from)) {
+    const onInvalid = (record: InvalidRecord): void => options.onInvalid?.(record, from);
+    return openLegacy(from, { idType, allowNonFinite, batchSize, skipInvalid, signal, onInvalid });
+  }
   const old = await openStore(from, pass);
   if (idType === undefined || idType === old.idType) return old;
   await old[Symbol.asyncDispose]();
@@ -96,20 +177,21 @@ async function openOld(from: string, options: MigrateOptions): Promise<OldDataba
   );
 }
 
-function checked(
-  kept: Record<string, unknown> | undefined,
-  where: string,
-  expected: { from: string; identity: string },
-): State | undefined {
+function checked(kept: Record<string, unknown> | undefined, where: string, expected: State): State | undefined {
   if (kept === undefined) return undefined;
-  const { version, from, identity, position, lastLsn } = kept as Partial<State>;
-  const isWhole = version === VERSION && /^\d+$/.test(String(position)) && lastLsn !== undefined;
+  const { version, from, identity, wanted, position, lastLsn, isDone } = kept as Partial<State>;
+  const isWhole =
+    version === VERSION &&
+    [from, identity, wanted, position].every((one) => typeof one === 'string') &&
+    (lastLsn === null || Number.isSafeInteger(lastLsn)) &&
+    typeof isDone === 'boolean';
   if (isWhole && from === expected.from && identity === expected.identity) return kept as unknown as State;
-  const whose = isWhole ? `of ${String(from)}, or of another database that was there` : 'damaged';
-  throw new JvdbError(
-    'JVDB_CONFLICT',
-    `${where} is ${whose}, not of ${expected.from}; to begin anew remove it and the new database`,
-  );
+  const whose = !isWhole
+    ? 'it is damaged'
+    : from === expected.from
+      ? `another database is at ${expected.from} than in the last pass: it was restored, or made anew`
+      : `it is of ${String(from)}, not of ${expected.from}`;
+  throw new JvdbError('JVDB_CONFLICT', `${where} can't be gone on with: ${whose}; remove it to begin anew`);
 }
 
 function create(to: string, old: OldDatabase, options: MigrateOptions): NewStore {
@@ -123,13 +205,22 @@ function create(to: string, old: OldDatabase, options: MigrateOptions): NewStore
   });
 }
 
-// Once it is in use, a pass would take what was changed there for what the old one had deleted.
-function checkUntouched(copy: NewStore, { lastLsn }: State): void {
+// A pass would take what was changed there for what the old one had deleted.
+function checkUntouched(copy: NewStore, { lastLsn }: State, to: string): void {
   if (lastLsn === null || lastLsn === copy.lastLsn) return;
   throw new JvdbError(
     'JVDB_CONFLICT',
-    `${copy.filePath} was changed since the last pass: it is in use, and the old database is not taken over any more; ` +
-      `remove ${statePath(copy.filePath)} to end the migration`,
+    `${copy.filePath} was changed since the last pass, and would become the same as the old database again; ` +
+      `to keep it rename it, and remove ${statePath(to)}`,
+  );
+}
+
+function checkSame(copy: NewStore, old: OldDatabase, from: string): void {
+  if (copy.dimension === old.dimension && copy.idType === old.idType) return;
+  throw new JvdbError(
+    'JVDB_DIMENSION_MISMATCH',
+    `${from} has vectors of dimension ${old.dimension} and ids of type ${old.idType}, ${copy.filePath} of ` +
+      `${copy.dimension} and ${copy.idType}: it is another database than in the last pass; remove ${copy.filePath} to begin anew`,
   );
 }
 
@@ -138,7 +229,7 @@ class Moving {
   readonly #old: OldDatabase;
   readonly #copy: NewStore;
   readonly #file: KeptFile;
-  readonly #state: State;
+  #state: State;
   readonly #options: MigrateOptions;
   #keptAt = performance.now();
 
@@ -150,27 +241,42 @@ class Moving {
     this.#options = options;
   }
 
-  async run(step: Step): Promise<Omit<MigratedDatabase, 'from' | 'to' | 'name' | 'kind'>> {
+  async run(step: Step): Promise<Omit<MigratedDatabase, 'from' | 'to' | 'kind'>> {
+    try {
+      return await this.#move(step);
+    } catch (thrown) {
+      // What fails now is not the first error.
+      await this.#keep(this.#state.position, this.#copy.lastLsn).catch(() => undefined);
+      throw thrown;
+    }
+  }
+
+  async #move(step: Step): Promise<Omit<MigratedDatabase, 'from' | 'to' | 'kind'>> {
     const { pass = false, signal } = this.#options;
-    const old = this.#old;
+    const [old, copy] = [this.#old, this.#copy];
     const told = async (done: number, position?: string): Promise<void> => {
       signal?.throwIfAborted();
       step(done, old.count);
       if (position !== undefined && performance.now() - this.#keptAt >= KEEP_MS) await this.#keep(position, null);
     };
-    const { needsReconciling, position, ...result } = await old.pass(this.#copy, this.#state.position, told);
-    const reconciled = needsReconciling ? await reconcile(this.#copy, await old.contents(), signal) : NOTHING;
-    await this.#copy.flush();
-    const validation = this.#options.validate === true ? await validate(old.rows(), this.#copy, told) : undefined;
-    // What isn't right can be taken up again.
-    if (pass || validation?.ok === false) await this.#keep(position, this.#copy.lastLsn);
-    else await this.#file.remove();
-    return { ...result, ...reconciled, vectorCount: this.#copy.vectorCount, validation };
+    let found = await old.pass(copy, this.#state.position, told);
+    const reconciled = found.needsReconciling ? await reconcile(copy, await old.contents(), signal) : NOTHING;
+    // Entries can come back with the time that they had.
+    if (!pass && found.expected !== undefined && found.expected !== copy.vectorCount) {
+      found = await old.pass(copy, old.start, told);
+    }
+    const { position, taken, skipped, deleted, withoutId, invalid, pending } = found;
+    await this.#keep(position, copy.lastLsn);
+    const validation = this.#options.validate === true ? await validate(old.rows(), copy, told) : undefined;
+    const { vectorCount } = copy;
+    return { taken, skipped, deleted, withoutId, invalid, pending, ...reconciled, vectorCount, validation };
   }
 
+  // From there the next pass goes on.
   async #keep(position: string, lastLsn: number | null): Promise<void> {
     await this.#copy.flush();
-    await this.#file.save({ ...this.#state, position, lastLsn });
+    this.#state = { ...this.#state, position, lastLsn };
+    await this.#file.save(this.#state);
     this.#keptAt = performance.now();
   }
 }

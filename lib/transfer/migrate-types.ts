@@ -1,15 +1,18 @@
 /** What migrating takes and gives. */
 import type { JvdbError } from '../errors.js';
+import type { InvalidRecord } from '../formats/types.js';
 import type { DistanceMetric, IdType } from '../types.js';
 import type { RecordOptions } from './types.js';
 import type { Reconciled } from './reconcile.js';
 import type { Validation } from './validate.js';
 
 /** Options of `migrate`. */
-export interface MigrateOptions extends Omit<RecordOptions, 'format' | 'firstId'> {
+export interface MigrateOptions extends Omit<RecordOptions, 'format' | 'firstId' | 'onInvalid'> {
+  /** Told of each record that is passed over, and of the file that has it. */
+  onInvalid?: ((record: InvalidRecord, from: string) => void) | undefined;
   /**
    * The old database stays in use: this pass takes what is new, the next one goes on there. The last is one without
-   * it, once nothing writes to the old one any more. Default false.
+   * it, once nothing writes to the old one any more; only then the new one has its name. Default false.
    */
   pass?: boolean | undefined;
   /** Compare all values at the end. Default false. */
@@ -32,7 +35,7 @@ export interface MigratedDatabase extends Reconciled {
   to: string;
   /** Whose the old file is: 'legacy' of the old server, 'jvdb' of this package. */
   kind: 'legacy' | 'jvdb';
-  /** Vectors stored in the new database. */
+  /** Vectors stored in the new database; one that is changed while it is read may count twice. */
   taken: number;
   /** Vectors that were not newer than the pass before. */
   skipped: number;
@@ -42,6 +45,8 @@ export interface MigratedDatabase extends Reconciled {
   withoutId: number;
   /** Records that were passed over as invalid. */
   invalid: number;
+  /** Changes of a database that is in use which are not durable there yet: they are for the next pass. */
+  pending: number;
   /** Vectors that the new database has now. */
   vectorCount: number;
   /** What comparing found, where that was asked for. */
@@ -66,7 +71,7 @@ export interface MigrationReport {
   databases: MigratedDatabase[];
   /** Those of a directory that were left out. */
   failed: FailedMigration[];
-  /** New files of a directory that a pass before had made, and whose old ones are no longer there: left as they are. */
+  /** New files of a directory that a pass before had begun, and whose old ones are no longer there. */
   gone: string[];
   /** How long it took, in milliseconds. */
   durationMs: number;

@@ -1,12 +1,14 @@
 /** Databases of the old server, or of this package, into new ones. Threads: as `migrateFile`. */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { checkKeys, flag, invalid, shown } from '../arguments.js';
+import { checkKeys, flag, invalid, position, shown } from '../arguments.js';
 import { makeDirectory, system } from '../directories.js';
 import { JvdbError } from '../errors.js';
 import { nameIn, readSidecars } from '../formats/legacy/sidecars.js';
+import { ID_TYPES, METRICS, SCAN_COLUMNS } from '../open-arguments.js';
 import { isName } from '../persistence/names.js';
-import { migrateFile, statePath } from './migrate-file.js';
+import { KeptFile } from './kept-file.js';
+import { isOfOldServer, migrateFile, statePath } from './migrate-file.js';
 import type { FailedMigration, MigratedDatabase, MigrateOptions, MigrationReport } from './migrate-types.js';
 import { checkImportOptions } from './options.js';
 import { Teller } from './teller.js';
@@ -27,10 +29,10 @@ interface Move {
  * with the JSON files beside them, or those of this package. The old ones are only read.
  *
  * In one call, once nothing writes to the old ones any more; or with `pass` again and again while they are in use, each
- * time taking what is new, and once without it at the end. From the old server a pass takes entries with later
+ * time taking what is new, and once without it at the end, which gives the new ones their names. From the old server a pass takes entries with later
  * timestamps, deletes what is no longer there and replaces metadata that has changed; from this package's files it
- * takes the journal since the last pass, or all anew where a compaction dropped some of it. Between passes the new
- * database is only read, or the next one is refused. A call that was interrupted is made again.
+ * takes the journal since the last pass, or all anew where a compaction dropped some of it. A call that was interrupted,
+ * or left databases out, is made again.
  *
  * New files keep ids, vectors bit by bit, and metadata; the times of vectors are those of migrating.
  *
@@ -39,76 +41,101 @@ interface Move {
  *   that `metadata.json` gives, where that can be one, else by that of the folder or file
  * @param options - see `MigrateOptions`
  * @returns a promise of what was done; all of it is durable. Of a directory what could not be migrated is in `failed`
- * @throws JvdbError `JVDB_NOT_FOUND`; `JVDB_EXISTS` where the new file is there and no migration is under way;
- *   `JVDB_CONFLICT` where it was changed since the last pass, or that was of another old database; `JVDB_LOCKED` where
- *   somebody has it open; `JVDB_INVALID_ARGUMENT` where a record can't be read, or the old file is damaged
+ * @throws JvdbError `JVDB_NOT_FOUND`; `JVDB_EXISTS` where the new file is there; `JVDB_CONFLICT` where
+ *   the last pass was of another old database, or with other options, or the copy was changed since; `JVDB_LOCKED` where
+ *   another migration is under way; `JVDB_DIMENSION_MISMATCH` where the old server made it anew; `JVDB_INVALID_ARGUMENT` where a record can't be read, or the old file is damaged
  */
 export async function migrate(from: string, to: string, options: MigrateOptions = {}): Promise<MigrationReport> {
   check(from, to, options);
   const began = performance.now();
-  const databases: MigratedDatabase[] = [];
-  const failed: FailedMigration[] = [];
-  let now = { done: 0, total: 0 };
-  const teller = new Teller(options, () => ({
-    doneBytes: 0,
-    totalBytes: 0,
-    records: now.done,
-    totalRecords: now.total,
-  }));
-  const migrateOne = async (move: Move): Promise<void> => {
-    const before = databases.reduce((sum, { vectorCount }) => sum + vectorCount, 0);
-    const one = await migrateFile(move.from, move.to, options, (done, total) => {
-      now = { done: before + done, total: before + Math.max(done, total) };
-      teller.step();
-    });
-    databases.push(one);
-  };
-  teller.step();
-  let gone: string[] = [];
+  const run = new Run(options);
+  const gone = isDirectory(from) ? await run.directory(from, to) : [];
   if (!isDirectory(from)) {
-    await migrateOne({ from, to: isDirectory(to) ? path.join(to, `${await nameOf(from)}${ENDING}`) : to });
-  } else {
-    const moves = await movesOf(from, to);
-    gone = abandoned(to, moves);
-    for (const move of moves) {
-      try {
-        if (move.problem !== undefined) throw move.problem;
-        await migrateOne(move);
-      } catch (thrown) {
-        if (!(thrown instanceof JvdbError) || options.signal?.aborted === true) throw thrown;
-        failed.push({ from: move.from, to: move.to, error: thrown });
-      }
-    }
+    const place = isDirectory(to)
+      ? path.join(to, `${await nameOf({ file: from, place: placeName(from) })}${ENDING}`)
+      : to;
+    await run.one({ from, to: place }, false);
   }
-  teller.tell();
+  const { databases, failed } = run;
   const ok = failed.length === 0 && databases.every(({ validation }) => validation?.ok !== false);
   return { ok, databases, failed, gone, durationMs: performance.now() - began };
 }
 
+/** One call. */
+class Run {
+  readonly databases: MigratedDatabase[] = [];
+  readonly failed: FailedMigration[] = [];
+  readonly #options: MigrateOptions;
+  readonly #teller: Teller;
+  #done = 0;
+  #total = 0;
+
+  constructor(options: MigrateOptions) {
+    const { signal, onProgress } = options;
+    this.#options = options;
+    this.#teller = new Teller({ signal, onProgress }, () => ({
+      ...{ doneBytes: 0, totalBytes: 0 },
+      ...{ records: this.#done, totalRecords: this.#total },
+    }));
+    this.#teller.step();
+  }
+
+  async one({ from, to }: Move, isOneOfMany: boolean): Promise<void> {
+    const before = this.databases.reduce((sum, { vectorCount }) => sum + vectorCount, 0);
+    const step = (done: number, total: number): void => {
+      this.#done = before + done;
+      this.#total = before + Math.max(done, total);
+      this.#teller.step();
+    };
+    this.databases.push(await migrateFile(from, to, this.#options, step, isOneOfMany));
+    this.#teller.tell();
+  }
+
+  // Gives new files whose old databases are no longer there.
+  async directory(from: string, to: string): Promise<string[]> {
+    const { moves, begun } = await movesOf(from, to);
+    for (const { problem, ...move } of moves) {
+      try {
+        if (problem !== undefined) throw problem;
+        await this.one(move, true);
+      } catch (thrown) {
+        if (!(thrown instanceof JvdbError) || this.#options.signal?.aborted === true) throw thrown;
+        this.failed.push({ ...move, error: thrown });
+      }
+    }
+    const isOver = this.#options.pass !== true && this.failed.length === 0;
+    for (const { to: file } of this.databases) {
+      // Those that are done; until all are, the next call passes over them.
+      if (isOver && existsSync(file)) await new KeptFile(statePath(file)).remove();
+    }
+    const sources = new Set(moves.map((move) => path.resolve(move.from)));
+    return [...begun].filter(([source]) => !sources.has(source)).map(([, file]) => file);
+  }
+}
+
 const OPTIONS = ['distanceMetric', 'idType', 'scanColumn'];
+const FLAGS = ['pass', 'validate', 'allowNonFinite', 'skipInvalid'];
+const KEYS = [...FLAGS, ...OPTIONS, 'batchSize', 'onInvalid', 'signal', 'onProgress'];
 
 function check(from: unknown, to: unknown, options: MigrateOptions): void {
   for (const place of [from, to]) {
-    if (typeof place !== 'string' || place === '')
-      throw invalid(`give a path to migrate from and one to, not ${shown(place)}`);
+    if (typeof place === 'string' && place !== '' && !place.includes('\0')) continue;
+    throw invalid(`give a path to migrate from and one to, not ${shown(place)}`);
   }
-  const { pass, validate, allowNonFinite, ...others } = options;
-  flag(pass, 'pass');
-  flag(validate, 'validate');
-  flag(allowNonFinite, 'allowNonFinite');
-  checkKeys(
-    others,
-    ['signal', 'onProgress', 'batchSize', 'skipInvalid', 'onInvalid', ...OPTIONS],
-    'options of migrate',
-  );
-  checkImportOptions(others, OPTIONS, 'options of migrate');
+  checkKeys(options, KEYS, 'options of migrate');
+  const { distanceMetric, idType, scanColumn, batchSize, skipInvalid, onInvalid } = options;
+  for (const name of FLAGS) flag((options as Record<string, boolean | undefined>)[name], name);
+  position(METRICS, distanceMetric, 'distanceMetric');
+  position(ID_TYPES, idType, 'idType');
+  position(SCAN_COLUMNS, scanColumn, 'scanColumn');
+  checkImportOptions({ batchSize, skipInvalid, onInvalid: onInvalid as (() => void) | undefined }, [], 'options');
 }
 
 function isDirectory(place: string): boolean {
   return system(`look at ${place}`, () => statSync(place, { throwIfNoEntry: false })?.isDirectory()) === true;
 }
 
-async function movesOf(from: string, to: string): Promise<Move[]> {
+async function movesOf(from: string, to: string): Promise<{ moves: Move[]; begun: Map<string, string> }> {
   const found = filesIn(from);
   if (found.length === 0) {
     throw new JvdbError(
@@ -116,35 +143,58 @@ async function movesOf(from: string, to: string): Promise<Move[]> {
       `there is no database in ${from}: neither a file NAME.jvdb nor NAME/${IN_FOLDER}`,
     );
   }
-  if (existsSync(to) && realpathSync(to) === realpathSync(from))
-    throw invalid(`${to} is where the old databases are; name another directory`);
-  makeDirectory(path.resolve(to));
-  const names = await Promise.all(found.map(nameOf));
-  return found.map((file, i) => {
-    const isTaken = names.indexOf(names[i] ?? '') !== names.lastIndexOf(names[i] ?? '');
-    const name = isTaken ? placeName(file) : (names[i] ?? '');
-    return {
-      from: file,
-      to: path.join(to, `${name}${ENDING}`),
-      problem: isName(name) ? undefined : unnamed(name, file),
-    };
+  system(`make the directory ${to}`, () => {
+    makeDirectory(path.resolve(to));
   });
+  if (realpathSync(to) === realpathSync(from)) {
+    throw invalid(`${to} is where the old databases are; name another directory`);
+  }
+  const begun = await begunIn(to);
+  const names = await Promise.all(found.map(async (one) => (one.problem === undefined ? nameOf(one) : one.place)));
+  const moves = found.map(({ file, place, problem }, i): Move => {
+    const isTaken = names.indexOf(names[i] ?? '') !== names.lastIndexOf(names[i] ?? '');
+    const name = isTaken ? place : (names[i] ?? '');
+    const target = begun.get(path.resolve(file)) ?? path.join(to, `${name}${ENDING}`);
+    return { from: file, to: target, problem: problem ?? (isName(name) ? undefined : unnamed(name, file)) };
+  });
+  return { moves, begun };
 }
 
-function filesIn(directory: string): string[] {
-  return system(`list ${directory}`, () => readdirSync(directory, { withFileTypes: true }))
-    .map((entry) => path.join(directory, entry.name, ...(entry.isDirectory() ? [IN_FOLDER] : [])))
-    .filter((file) => file.endsWith(ENDING) && existsSync(file))
-    .sort();
+// Which new file calls before have begun for which old one.
+async function begunIn(to: string): Promise<Map<string, string>> {
+  const begun = new Map<string, string>();
+  const ending = statePath('');
+  for (const name of system(`list ${to}`, () => readdirSync(to))) {
+    if (!name.endsWith(ending)) continue;
+    const { from } = (await new KeptFile(path.join(to, name)).load()) ?? {};
+    if (typeof from === 'string') begun.set(from, path.join(to, name.slice(0, -ending.length)));
+  }
+  return begun;
 }
 
-// What a pass before had begun, of databases that are no longer there.
-function abandoned(to: string, moves: readonly Move[]): string[] {
-  const expected = new Set(moves.map((move) => path.basename(statePath(move.to))));
-  const ending = statePath(ENDING);
-  return system(`list ${to}`, () => readdirSync(to))
-    .filter((name) => name.endsWith(ending) && !expected.has(name))
-    .map((name) => path.join(to, name.slice(0, ENDING.length - ending.length)));
+/** A file that may be a database, and what its folder or itself is called. */
+interface Found {
+  file: string;
+  place: string;
+  problem?: JvdbError | undefined;
+}
+
+function filesIn(directory: string): Found[] {
+  const found: Found[] = [];
+  for (const name of system(`list ${directory}`, () => readdirSync(directory)).sort()) {
+    const entry = path.join(directory, name);
+    const inFolder = path.join(entry, IN_FOLDER);
+    try {
+      if (isDirectory(entry)) {
+        if (system(`look at ${inFolder}`, () => statSync(inFolder, { throwIfNoEntry: false })) !== undefined) {
+          found.push({ file: inFolder, place: name });
+        }
+      } else if (name.endsWith(ENDING)) found.push({ file: entry, place: name.slice(0, -ENDING.length) });
+    } catch (thrown) {
+      found.push({ file: entry, place: name, problem: thrown as JvdbError }); // what can't be seen is told
+    }
+  }
+  return found;
 }
 
 // What the folder or the file is called.
@@ -153,11 +203,13 @@ function placeName(file: string): string {
   return isInFolder ? path.basename(path.dirname(path.resolve(file))) : path.basename(file, ENDING);
 }
 
-// What its users call it, as far as a database may be called so.
-async function nameOf(file: string): Promise<string> {
+// What users of the old server called it, as far as a database may be called so.
+async function nameOf({ file, place }: Found): Promise<string> {
   // What is damaged is told of when the database is migrated.
-  const name = await readSidecars(file).then(nameIn, () => undefined);
-  return isName(name) ? name : placeName(file);
+  const name = (await isOfOldServer(file).catch(() => false))
+    ? await readSidecars(file).then(nameIn, () => undefined)
+    : undefined;
+  return isName(name) ? name : place;
 }
 
 function unnamed(name: string, file: string): JvdbError {

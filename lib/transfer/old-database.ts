@@ -29,6 +29,10 @@ export interface PassResult {
   withoutId: number;
   /** Records that were passed over. */
   invalid: number;
+  /** Changes that are not durable yet, and left for the next pass. */
+  pending: number;
+  /** How many vectors the new database should have then; undefined where that isn't known. */
+  expected: number | undefined;
   /** Whether what was deleted can't be told from this pass alone. */
   needsReconciling: boolean;
 }
@@ -37,7 +41,7 @@ export interface PassResult {
 export interface Contents {
   /** Whether it has an id. */
   has: (id: VectorId) => boolean;
-  /** The metadata of an id as JSON text, undefined for none; undefined as a whole where `pass` tells all of it. */
+  /** The metadata of an id as JSON text, undefined for none; undefined as a whole where a pass tells all of it. */
   metadataOf: ((id: VectorId) => string | undefined) | undefined;
 }
 

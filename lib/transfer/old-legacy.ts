@@ -1,12 +1,13 @@
 /** A database of the old server's, to migrate from. Threads: the one that opened it. */
 import { presenceIn } from '../formats/legacy/presence.js';
 import { legacyFormat, type LegacyTable } from '../formats/legacy/legacy-jvdb.js';
-import { metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy/sidecars.js';
+import { idsByHash, metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy/sidecars.js';
 import { openSource } from '../formats/source.js';
 import type { Batch } from '../formats/types.js';
 import type { DistanceMetric, IdType } from '../types.js';
 import { Filling } from './filling.js';
 import type { Contents, NewStore, OldDatabase, OldOptions, PassResult } from './old-database.js';
+import { checkDimension } from './import.js';
 import { batchBytes } from './options.js';
 import { targetOf } from './target.js';
 
@@ -32,55 +33,63 @@ class OldLegacyDatabase implements OldDatabase {
   readonly start = '0';
   readonly scanColumn = undefined;
   readonly dimension: number;
-  readonly distanceMetric: DistanceMetric | undefined;
   readonly idType: IdType;
   readonly allowNonFinite: boolean;
   readonly count: number;
   readonly #path: string;
   readonly #sidecars: LegacySidecars;
   readonly #options: OldOptions;
+  readonly #table: LegacyTable | undefined;
 
   constructor(path: string, sidecars: LegacySidecars, options: OldOptions, table?: LegacyTable) {
     this.#path = path;
     this.#sidecars = sidecars;
     this.#options = options;
     this.dimension = table?.dimension ?? 0;
-    this.distanceMetric = table?.distanceMetric;
+    this.#table = table;
     this.idType = options.idType ?? 'string';
     this.allowNonFinite = options.allowNonFinite;
     this.count = table?.count ?? 0;
+  }
+
+  get distanceMetric(): DistanceMetric | undefined {
+    return this.#table?.distanceMetric;
   }
 
   async pass(into: NewStore, position: string, step: (done: number) => Promise<void>): Promise<PassResult> {
     const filling = new Filling(this.#path, targetOf(into), this.#options);
     // The marks of deleted entries don't tell when that was.
     const needsReconciling = into.vectorCount > 0;
-    const result = { position, taken: 0, skipped: 0, deleted: 0, withoutId: 0, invalid: 0, needsReconciling };
+    const report = { taken: 0, skipped: 0, deleted: 0, withoutId: 0 };
+    let newest = position;
     try {
       for await (const table of tablesOf(this.#path, this.#sidecars, this.#options, BigInt(position))) {
+        checkDimension(table, into, { name: this.#path });
         for await (const batch of table.rows()) {
           await filling.add(batch);
           const { taken, skipped, deleted } = table.report;
           await step(taken + skipped + deleted + filling.invalid);
         }
-        Object.assign(result, table.report, { position: String(table.newest) });
+        Object.assign(report, table.report);
+        newest = String(table.newest);
       }
       await filling.end();
     } catch (thrown) {
       await filling.giveUp();
       throw thrown;
     }
-    return { ...result, invalid: filling.invalid };
+    const expected = report.taken + report.skipped;
+    return { ...report, position: newest, invalid: filling.invalid, pending: 0, expected, needsReconciling };
   }
 
   async contents(): Promise<Contents> {
     await using source = await openSource(this.#path);
-    const isThere = await presenceIn(source);
+    const isThere = await presenceIn(source, idsByHash(this.#sidecars));
     const sidecars = this.#sidecars;
     return {
       has: (id) => isThere(String(id)),
       // A change of these alone leaves the entry's time as it is.
-      metadataOf: sidecars.vectorMetadata === undefined ? undefined : (id) => metadataOf(sidecars, String(id)),
+      metadataOf: (id) => metadataOf(sidecars, String(id)),
     };
   }
 

@@ -74,22 +74,22 @@ class OldStore implements OldDatabase {
     step: (done: number, position: string) => Promise<void>,
   ): Promise<PassResult> {
     this.#store.refresh();
-    const [changes, isAnew] = this.#changesSince(Number(position));
-    const limit = this.#onlyDurable ? this.#store.durableLsn : this.#store.lastLsn;
-    const result = { position, taken: 0, skipped: 0, deleted: 0, withoutId: 0, invalid: 0, needsReconciling: isAnew };
+    const { lastLsn, durableLsn } = this.#store;
+    const limit = this.#onlyDurable ? durableLsn : lastLsn;
+    const { changes, isAnew } = await this.#changesSince(position);
+    const result = { position, taken: 0, skipped: 0, deleted: 0, withoutId: 0, invalid: 0, pending: lastLsn - limit };
     try {
       for (;;) {
         const columns = await changes.next();
-        const [ids, , , , , lsns, puts, ends] = columns;
+        const [ids, , , , , lsns, , ends] = columns;
         const most = lsns.findIndex((lsn) => lsn > limit);
         const count = most === -1 ? ids.length : most;
-        if (count === 0) return result;
-        await apply(into, columns, count);
-        const stored = puts.slice(0, count).filter(Boolean).length;
+        if (count === 0) return { ...result, expected: undefined, needsReconciling: isAnew };
+        const { stored, deleted } = await apply(into, columns, count);
         result.taken += stored;
-        result.deleted += count - stored;
+        result.deleted += deleted;
         const last = ends.lastIndexOf(true, count - 1);
-        if (last >= 0) result.position = String(lsns[last]);
+        if (last >= 0) result.position = markOf(columns, last);
         // Until all is told anew, what was deleted isn't.
         await step(result.taken + result.deleted, isAnew ? position : result.position);
       }
@@ -98,14 +98,28 @@ class OldStore implements OldDatabase {
     }
   }
 
-  // What follows a position; all, where a compaction dropped some of it, or the file lost it.
-  #changesSince(lsn: number): [ReturnType<NewStore[typeof CHANGES]>, isAnew: boolean] {
+  // What follows a position; all, where a compaction dropped some of it, or another change is in its place: then the
+  // file was put back, and went on from there.
+  async #changesSince(position: string): Promise<{ changes: Changes; isAnew: boolean }> {
+    const lsn = parseInt(position, 10);
+    if (lsn > 0) {
+      const changes = this.#openAt(lsn - 1);
+      if (changes !== undefined && (await firstMark(changes)) === position) {
+        changes.end();
+        return { changes: this.#store[CHANGES](lsn), isAnew: false };
+      }
+      changes?.end();
+    }
+    return { changes: this.#store[CHANGES](0), isAnew: lsn > 0 };
+  }
+
+  #openAt(lsn: number): Changes | undefined {
     try {
-      return [this.#store[CHANGES](lsn), false];
+      return this.#store[CHANGES](lsn);
     } catch (thrown) {
       const isGone = thrown instanceof JvdbError && ['JVDB_NOT_FOUND', 'JVDB_CONFLICT'].includes(thrown.code);
-      if (!isGone || lsn === 0) throw thrown;
-      return [this.#store[CHANGES](0), true];
+      if (!isGone) throw thrown;
+      return undefined;
     }
   }
 
@@ -127,8 +141,30 @@ class OldStore implements OldDatabase {
   }
 }
 
+type Changes = ReturnType<NewStore[typeof CHANGES]>;
+
+// A change, such that no other one has the same.
+function markOf([ids, , , updated, , lsns]: ChangeColumns, i: number): string {
+  return `${lsns[i] ?? 0} ${updated[i] ?? 0} ${String(ids[i])}`;
+}
+
+// The first of those that follow.
+async function firstMark(changes: Changes): Promise<string | undefined> {
+  try {
+    const columns = await changes.next();
+    return columns[0].length > 0 ? markOf(columns, 0) : undefined;
+  } catch (thrown) {
+    changes.end();
+    throw thrown;
+  }
+}
+
 // Of each id its last change is applied: one batch of all that are there, one of those that are not.
-async function apply(into: NewStore, columns: ChangeColumns, count: number): Promise<void> {
+async function apply(
+  into: NewStore,
+  columns: ChangeColumns,
+  count: number,
+): Promise<{ stored: number; deleted: number }> {
   const [all, metadata, , , vectors, , puts] = columns;
   const ids = all.slice(0, count);
   const { dimension } = into;
@@ -157,6 +193,7 @@ async function apply(into: NewStore, columns: ChangeColumns, count: number): Pro
     await into.batchStoreAsync(stored.ids, flat, stored.metadata);
   }
   if (deleted.length > 0) into.batchDelete(deleted);
+  return { stored: stored.ids.length, deleted: deleted.length };
 }
 
 function gathered(values: Float32Array, rows: readonly number[], count: number, dimension: number): Float32Array {

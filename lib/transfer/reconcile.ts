@@ -57,7 +57,7 @@ function replaced(
   try {
     wanted = metadataOf(id);
   } catch {
-    return 0; // what is invalid is told of when its vector is taken
+    return 0; // what can't be taken leaves what was; comparing tells it
   }
   if (wanted === has) return 0;
   copy.updateMetadata(id, wanted ?? '');

@@ -94,11 +94,11 @@ function fvecs(count: number, dimension: number): string {
 }
 
 test('after SIGKILL at any moment --resume brings every vector in', async () => {
-  const count = 200_000;
+  const count = 500_000;
   const file = fvecs(count, 16);
   create('killed', 16);
   const checkpoint = path.join(storage, 'killed.import');
-  // Changes of one vector take seconds, in which a checkpoint is made.
+  // Changes of one vector take many seconds; the first checkpoint is made after 5.
   const args = ['import', file, '--database', 'killed', '--resume', '--batch-size', '1'];
   const moments: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {

@@ -40,7 +40,7 @@ test('says what it did, for people and for machines', async () => {
     databases: [
       {
         ...{ from, to, kind: 'legacy', taken: 0, skipped: 3, deleted: 1, removed: 0, metadataChanged: 0 },
-        ...{ withoutId: 0, invalid: 0, vectorCount: 3 },
+        ...{ withoutId: 0, invalid: 0, pending: 0, vectorCount: 3 },
         validation: { ok: true, compared: 3, missing: 0, different: 0, extra: 0, examples: [] },
       },
     ],
@@ -51,7 +51,7 @@ test('says what it did, for people and for machines', async () => {
   expect(await jvdb(['migrate', from, to])).toMatchObject({
     status: 1,
     stdout: '',
-    stderr: `jvdb: JVDB_EXISTS: ${to} exists, and is no migration under way; name a new file, or remove it\n`,
+    stderr: `jvdb: JVDB_EXISTS: ${to} exists; name a new file, or remove it\n`,
   });
   expect(await jvdb(['migrate', from])).toMatchObject({ status: 2 });
   expect(await jvdb(['count', '--database', 'words'], { storage: path.dirname(to) })).toMatchObject({ stdout: '3\n' });
@@ -69,13 +69,13 @@ test('goes on with the others where one is damaged, and fails at the end', async
   expect(await asked(['count', '--database', 'a'], { storage: to })).toMatchObject({ vectorCount: 2 });
 });
 
-test('waits for nobody who has the new one open', async () => {
+test('waits for nobody who has the copy open', async () => {
   const from = old('locked', entries(2));
   const to = directory.file();
   expect(await jvdb(['migrate', from, to, '--pass'])).toMatchObject({ status: 0 });
   const holder = startNode([
     '-e',
-    `const store = require('jvdb').MemoryMappedVectorStore.open(${JSON.stringify(to)});
+    `const store = require('jvdb').MemoryMappedVectorStore.open(${JSON.stringify(`${to}.migrating`)});
      console.log('open'); process.stdin.on('end', () => store.close()).resume();`,
   ]);
   const exited = once(holder, 'close');

@@ -2,62 +2,24 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
-  exportDatabases,
-  importDatabases,
   MemoryMappedVectorStore,
   migrate,
   PersistentDatabasePersistence,
   type InvalidRecord,
-  type MigrateOptions,
-  type MigratedDatabase,
 } from '../../lib/index.js';
-import { Directory, expectRejection, vectorOf } from '../support.js';
-import { bitsOf, fixture, hashOf, hex, oldFile, sha256Of, type OldEntry } from './formats/legacy-files.js';
+import { ALL_THE_SAME, newFolder, oldDatabase, one, opened, rows, type Store } from '../migrations.js';
+import { Directory, expectRejection } from '../support.js';
+import { bitsOf, fixture, hashOf, hex, sha256Of, type OldEntry } from './formats/legacy-files.js';
 
 const directory = new Directory();
 const WINDOWS = process.platform === 'win32';
 
-type Store = MemoryMappedVectorStore<Record<string, unknown>, string>;
-
-function folder(): string {
-  const made = directory.file().replace(/\.jvdb$/, '');
-  mkdirSync(made);
-  return made;
-}
-
-/** A database of the old server's in a folder of its own: its file. */
-function old(
+const folder = (): string => newFolder(directory);
+const old = (
   entries: OldEntry[] | Buffer,
   sidecars: { metadata?: unknown; vectors?: unknown } = {},
   at = folder(),
-): string {
-  mkdirSync(at, { recursive: true });
-  const file = path.join(at, 'vectors.jvdb');
-  writeFileSync(file, Buffer.isBuffer(entries) ? entries : oldFile(entries, { capacity: 64 }));
-  const write = (name: string, value: unknown): void => {
-    if (value !== undefined) writeFileSync(path.join(at, name), JSON.stringify(value));
-  };
-  write('metadata.json', sidecars.metadata);
-  write('vector_metadata.json', sidecars.vectors);
-  return file;
-}
-
-async function one(from: string, to: string, options: MigrateOptions = {}): Promise<MigratedDatabase> {
-  const { databases, failed } = await migrate(from, to, options);
-  expect(failed).toEqual([]);
-  expect(databases).toHaveLength(1);
-  return databases[0]!;
-}
-
-const opened = (file: string): Store => MemoryMappedVectorStore.open(file, { readOnly: true });
-
-/** Ids with their values. */
-function rows(file: string): Record<string, number[]> {
-  using store = opened(file);
-  return Object.fromEntries([...store.ids()].map((id) => [id, [...store.retrieveVector(id)!.vector]]));
-}
-
-const ALL_THE_SAME = { ok: true, missing: 0, different: 0, extra: 0, examples: [] };
+): string => oldDatabase(at, entries, sidecars);
 
 describe('a file of the old server', () => {
   test.each(['tiny-4x10', 'plain-128x1000', 'longid-4x4'])('becomes a new one, bit by bit: %s', async (name) => {
@@ -142,6 +104,55 @@ describe('a directory of the old server', () => {
     expect(all.retrieveVector('words', 'a')).toMatchObject({ vector: new Float32Array([1]) });
   });
 
+  test('a call after a failure passes over what is done', async () => {
+    const [from, to] = [folder(), folder()];
+    old([{ id: 'a', vector: [1] }], {}, path.join(from, 'good'));
+    const bad = old(Buffer.alloc(200), {}, path.join(from, 'bad'));
+    expect(await migrate(from, to)).toMatchObject({ ok: false, databases: [{ taken: 1 }] });
+    using all = new PersistentDatabasePersistence(to);
+    expect(all.listDatabases()).toEqual(['good']);
+    all.storeVector('good', 'b', [2]);
+    old([{ id: 'c', vector: [3] }], {}, path.dirname(bad));
+    expect(await migrate(from, to)).toMatchObject({
+      ok: true,
+      databases: [{ taken: 1 }, { taken: 0, vectorCount: 2 }],
+    });
+    expect(readdirSync(to).sort()).toEqual(['bad.jvdb', 'good.jvdb']);
+    expect(all.has('good', 'b')).toBe(true);
+  });
+
+  test('one that comes later does not change the names of others', async () => {
+    const [from, to] = [folder(), folder()];
+    const named = { metadata: { name: 'same' } };
+    old([{ id: 'a', vector: [1] }], named, path.join(from, 'first'));
+    await migrate(from, to, { pass: true });
+    old([{ id: 'b', vector: [2] }], named, path.join(from, 'second'));
+    const { ok, databases, gone } = await migrate(from, to);
+    expect([ok, gone, databases.map((each) => path.basename(each.to))]).toEqual([
+      true,
+      [],
+      ['same.jvdb', 'second.jvdb'],
+    ]);
+  });
+
+  (WINDOWS ? test.skip : test)('links are followed, and what cannot be seen is told', async () => {
+    const [from, to, elsewhere] = [folder(), folder(), folder()];
+    old([{ id: 'a', vector: [1] }], {}, elsewhere);
+    symlinkSync(elsewhere, path.join(from, 'linked'));
+    symlinkSync(path.join(from, 'nowhere'), path.join(from, 'broken.jvdb'));
+    const { ok, databases, failed } = await migrate(from, to);
+    expect([ok, databases.map((each) => path.basename(each.to))]).toEqual([false, ['linked.jvdb']]);
+    expect(failed).toMatchObject([{ from: path.join(from, 'broken.jvdb'), error: { code: 'JVDB_NOT_FOUND' } }]);
+  });
+
+  test('of this package keeps its names, whatever lies beside', async () => {
+    const [from, to] = [folder(), folder()];
+    for (const name of ['vectors', 'words']) new MemoryMappedVectorStore(path.join(from, `${name}.jvdb`), 2).close();
+    writeFileSync(path.join(from, 'metadata.json'), '{"name":"other"}');
+    const { databases } = await migrate(from, to);
+    expect(databases.map((each) => path.basename(each.to))).toEqual(['vectors.jvdb', 'words.jvdb']);
+  });
+
   test('is refused where there is nothing, or it is the new one too', async () => {
     const from = folder();
     await expectRejection(migrate(from, folder()), 'JVDB_NOT_FOUND', /there is no database in/);
@@ -159,8 +170,8 @@ describe('a directory of the old server', () => {
     expect(await migrate(from, to, { pass: true })).toMatchObject({ ok: true, gone: [] });
     rmSync(path.join(from, 'goes'), { recursive: true });
     expect(await migrate(from, to)).toMatchObject({ ok: true, gone: [path.join(to, 'goes.jvdb')] });
-    expect(rows(path.join(to, 'goes.jvdb'))).toEqual({ goes: [1] });
-    expect(readdirSync(to).sort()).toEqual(['goes.jvdb', 'goes.jvdb.migration', 'stays.jvdb']);
+    expect(rows(path.join(to, 'goes.jvdb.migrating'))).toEqual({ goes: [1] });
+    expect(readdirSync(to).sort()).toEqual(['goes.jvdb.migrating', 'goes.jvdb.migration', 'stays.jvdb']);
   });
 
   test('its only file may go into a directory too', async () => {
@@ -195,9 +206,9 @@ describe('passes beside the old server', () => {
       validation: { ...ALL_THE_SAME, compared: 4 },
     });
     // Nothing is new: nothing is written.
-    using before = opened(to);
+    using before = opened(`${to}.migrating`);
     expect(await one(from, to, { pass: true })).toMatchObject({ taken: 0, skipped: 4, removed: 0, metadataChanged: 0 });
-    expect(opened(to).lastLsn).toBe(before.lastLsn);
+    expect(opened(`${to}.migrating`).lastLsn).toBe(before.lastLsn);
     expect(await one(from, to)).toMatchObject({ taken: 0, vectorCount: 4 });
     expect(existsSync(`${to}.migration`)).toBe(false);
     expect(rows(to)).toEqual({ same: [1], changes: [20], told: [4], comes: [5] });
@@ -205,25 +216,90 @@ describe('passes beside the old server', () => {
     expect([...store.ids()].map((id) => store.retrieveVector(id)?.metadata)).toEqual(
       [...store.ids()].map((id) => (vectors as Record<string, unknown>)[id]),
     );
-    await expectRejection(migrate(from, to), 'JVDB_EXISTS', /is no migration under way/);
+    await expectRejection(migrate(from, to), 'JVDB_EXISTS', /exists; name a new file/);
   });
 
   test('end where the new one is in use, or another old one is given', async () => {
     const from = old(first);
     const to = directory.file();
     await one(from, to, { pass: true });
-    await expectRejection(migrate(old(first), to), 'JVDB_CONFLICT', /\.migration is of .*vectors\.jvdb, or of another/);
-    using store: Store = MemoryMappedVectorStore.open(to);
+    await expectRejection(migrate(old(first), to), 'JVDB_CONFLICT', /can't be gone on with: it is of .*vectors\.jvdb/);
+    using store: Store = MemoryMappedVectorStore.open(`${to}.migrating`);
     store.storeVector('mine', [9]);
     store.close();
     await expectRejection(
       migrate(from, to, { pass: true }),
       'JVDB_CONFLICT',
-      /it is in use.*remove .*\.migration to end/,
+      /was changed since the last pass.*to keep it rename it/,
     );
-    expect(Object.keys(rows(to)).sort()).toEqual(['changes', 'goes', 'mine', 'same', 'told']);
+    expect(Object.keys(rows(`${to}.migrating`)).sort()).toEqual(['changes', 'goes', 'mine', 'same', 'told']);
     writeFileSync(`${to}.migration`, '[1');
-    await expectRejection(migrate(from, to), 'JVDB_CONFLICT', /\.migration is damaged/);
+    await expectRejection(migrate(from, to), 'JVDB_CONFLICT', /can't be gone on with: it is damaged/);
+  });
+
+  test('another database in its place is told, by its dimension', async () => {
+    const from = old(first);
+    const to = directory.file();
+    await one(from, to, { pass: true });
+    old([{ id: 'a', vector: [1, 2] }], {}, path.dirname(from));
+    const message = /of dimension 2 and ids of type string.*of 1 and string: it is another database/;
+    await expectRejection(migrate(from, to, { validate: true }), 'JVDB_DIMENSION_MISMATCH', message);
+  });
+
+  test('entries that were away, or invalid, and have their time still are taken by the last one', async () => {
+    const from = old(first);
+    const to = directory.file();
+    await one(from, to, { pass: true });
+    const away = first.map((entry, i) => ({ ...entry, timestamp: BigInt(i + 1), flags: entry.id === 'goes' ? 2 : 1 }));
+    away[1]!.vector = [NaN];
+    old(away, {}, path.dirname(from));
+    expect(await one(from, to, { pass: true })).toMatchObject({ removed: 1, vectorCount: 3 });
+    old(first, {}, path.dirname(from));
+    expect(await one(from, to, { validate: true })).toMatchObject({ vectorCount: 4, validation: ALL_THE_SAME });
+    expect(rows(to)).toEqual({ same: [1], changes: [2], goes: [3], told: [4] });
+  });
+
+  test('ids that become known later take the place of their hashes', async () => {
+    const { file, bits } = fixture('longid-4x4');
+    const from = old(file);
+    const to = directory.file();
+    expect(await one(from, to, { pass: true })).toMatchObject({ taken: 4, withoutId: 2 });
+    old(file, { vectors: Object.fromEntries([...bits.keys()].map((id) => [id, {}])) }, path.dirname(from));
+    expect(await one(from, to, { validate: true })).toMatchObject({ vectorCount: 4, validation: ALL_THE_SAME });
+    expect(Object.keys(rows(to)).sort()).toEqual([...bits.keys()].sort());
+  });
+
+  test('metadata goes with the file that had it', async () => {
+    const from = old(first, { vectors: { told: { status: 'new' } } });
+    const to = directory.file();
+    await one(from, to, { pass: true });
+    rmSync(path.join(path.dirname(from), 'vector_metadata.json'));
+    expect(await one(from, to, { validate: true })).toMatchObject({ metadataChanged: 1, validation: ALL_THE_SAME });
+  });
+
+  test('begin anew where the copy was removed, and keep to the options that they began with', async () => {
+    const from = old(first);
+    const to = directory.file();
+    await one(from, to, { pass: true, distanceMetric: 'dot' });
+    await expectRejection(migrate(from, to), 'JVDB_CONFLICT', /began with the options .*dot.*give the same/);
+    rmSync(`${to}.migrating`);
+    expect(await one(from, to, { validate: true })).toMatchObject({ taken: 4, validation: ALL_THE_SAME });
+    expect(opened(to).metric).toBe('cosine');
+  });
+
+  test('one that failed leaves no database, and other options are taken then', async () => {
+    const from = old([{ id: 'a', vector: [1] }]);
+    const to = directory.file();
+    await expectRejection(migrate(from, to, { idType: 'int64' }), 'JVDB_INVALID_ARGUMENT', /ids may stay strings/);
+    expect(existsSync(to)).toBe(false);
+    expect(await one(from, to)).toMatchObject({ taken: 1 });
+  });
+
+  test('an unknown metric has to be named', async () => {
+    const from = old(first, { metadata: { distance_metric: 'manhattan' } });
+    const to = directory.file();
+    await expectRejection(migrate(from, to), 'JVDB_INVALID_ARGUMENT', /the metric "manhattan".*--metric/);
+    await one(from, to, { distanceMetric: 'euclidean' });
   });
 
   test('what differs keeps the migration open', async () => {
@@ -248,104 +324,10 @@ describe('passes beside the old server', () => {
     };
     const options = { signal: stop.signal, skipInvalid: true, onInvalid, batchSize: 10 };
     await expect(migrate(from, to, options)).rejects.toThrow('enough');
-    expect(Object.keys(rows(to)).length).toBeGreaterThan(0);
+    expect(Object.keys(rows(`${to}.migrating`)).length).toBeGreaterThan(0);
+    expect(existsSync(to)).toBe(false);
     old(entries.slice(1), {}, path.dirname(from));
     expect(await one(from, to, { validate: true })).toMatchObject({ vectorCount: 59, validation: ALL_THE_SAME });
-  });
-});
-
-describe('a database of this package', () => {
-  function filled(count: number): Store {
-    const store = new MemoryMappedVectorStore<Record<string, unknown>, string>(directory.file(), 4, {
-      ...{ idType: 'string', metric: 'dot', scanColumn: 'none', autoCompact: false },
-    });
-    for (let i = 0; i < count; i++) store.storeVector(`id ${i}`, vectorOf(4, i), i % 2 === 0 ? { i } : undefined);
-    store.flushSync();
-    return store;
-  }
-
-  test('is copied, as it is or with another metric', async () => {
-    using store = filled(1000);
-    store.storeVector('digits', vectorOf(4, 1), '{"large":12345678901234567890}');
-    const to = directory.file();
-    expect(await one(store.filePath, to, { validate: true })).toMatchObject({
-      ...{ kind: 'jvdb', taken: 1001, deleted: 0, vectorCount: 1001, validation: { ...ALL_THE_SAME, compared: 1001 } },
-    });
-    const other = directory.file();
-    await one(store.filePath, other, { distanceMetric: 'euclidean', scanColumn: 'int8' });
-    expect([opened(to).metric, opened(other).metric]).toEqual(['dot', 'euclidean']);
-    const idType = { idType: 'int64' } as const;
-    await expectRejection(migrate(store.filePath, `${to}3`, idType), 'JVDB_INVALID_ARGUMENT', /export and import/);
-  });
-
-  test('is followed while it is in use, only as far as it is durable', async () => {
-    using store = filled(100);
-    const to = directory.file();
-    expect(await one(store.filePath, to, { pass: true })).toMatchObject({ taken: 100 });
-    store.batchStore(['id 1', 'new', 'new'], [vectorOf(4, 7), vectorOf(4, 8), vectorOf(4, 9)]);
-    store.deleteVector('id 2');
-    store.storeVector('passing', vectorOf(4, 1));
-    store.deleteVector('passing');
-    expect(await one(store.filePath, to, { pass: true })).toMatchObject({ taken: 0, deleted: 0, vectorCount: 100 });
-    store.flushSync();
-    const { lastLsn } = store;
-    expect(await one(store.filePath, to, { pass: true })).toMatchObject({ deleted: 2, vectorCount: 100, removed: 0 });
-    expect(JSON.parse(readFileSync(`${to}.migration`, 'utf8'))).toMatchObject({ position: String(lastLsn) });
-    // The last one takes all: nobody writes any more.
-    store.storeVector('last', vectorOf(4, 5));
-    expect(await one(store.filePath, to, { validate: true })).toMatchObject({
-      ...{ taken: 1, vectorCount: 101, validation: { ...ALL_THE_SAME, compared: 101 } },
-    });
-    expect([...opened(to).retrieveVector('new')!.vector]).toEqual([...vectorOf(4, 9)]);
-  });
-
-  test('is read anew where a compaction dropped what was deleted', async () => {
-    using store = filled(100);
-    const to = directory.file();
-    await one(store.filePath, to, { pass: true });
-    for (let i = 0; i < 50; i++) store.deleteVector(`id ${i}`);
-    store.storeVector('id 99', vectorOf(4, 0));
-    await store.compact();
-    expect(await one(store.filePath, to, { pass: true, validate: true })).toMatchObject({
-      ...{ taken: 50, deleted: 0, removed: 50, vectorCount: 50, validation: { ...ALL_THE_SAME, compared: 50 } },
-    });
-    expect(await one(store.filePath, to, { pass: true })).toMatchObject({ taken: 0 });
-  });
-
-  test('another one at the same path is told from it', async () => {
-    using store = filled(10);
-    const to = directory.file();
-    await one(store.filePath, to, { pass: true });
-    using other = filled(20);
-    writeFileSync(
-      `${to}.migration`,
-      readFileSync(`${to}.migration`, 'utf8').replace(JSON.stringify(store.filePath), JSON.stringify(other.filePath)),
-    );
-    await expectRejection(migrate(other.filePath, to), 'JVDB_CONFLICT', /another database that was there/);
-  });
-
-  test('goes back: by migrating, and by a document', async () => {
-    const from = old(
-      [
-        { id: 'a', vector: [1, 2] },
-        { id: 'b', vector: [3, 4] },
-      ],
-      { metadata: { name: 'words' } },
-    );
-    const storage = folder();
-    await migrate(from, storage);
-    {
-      using all = new PersistentDatabasePersistence(storage);
-      all.storeVector('words', 'since', [5, 6], { after: 'the switch' });
-      all.deleteVector('words', 'a');
-      await exportDatabases(all, path.join(storage, 'all.json'));
-    }
-    using before = new PersistentDatabasePersistence(folder());
-    await importDatabases(before, path.join(storage, 'all.json'));
-    expect([...before.ids('words')].sort()).toEqual(['b', 'since']);
-    const back = directory.file();
-    expect(await one(path.join(storage, 'words.jvdb'), back, { validate: true })).toMatchObject({ vectorCount: 2 });
-    expect(rows(back)).toEqual({ b: [3, 4], since: [5, 6] });
   });
 });
 

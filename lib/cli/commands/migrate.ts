@@ -64,8 +64,12 @@ function forMachines({ from, to, error }: FailedMigration): Record<string, strin
 }
 
 function tellWrong(run: Context, { ok, databases, failed, gone }: MigrationReport): void {
-  for (const file of gone)
-    run.output.note(`${file}: its old database is no longer there; remove it, or keep it as it is`);
+  for (const file of gone) {
+    run.output.note(`${file}: its old database is no longer there; the copy of it stays as ${file}.migrating`);
+  }
+  for (const { from, pending } of databases) {
+    if (pending > 0) run.output.note(`${from}: ${pending} changes are not flushed there yet; the next pass takes them`);
+  }
   if (ok) return;
   for (const { from, error } of failed) run.output.note(`${from}: ${error.code}: ${error.message}`);
   const differing = databases.filter(({ validation }) => validation?.ok === false);

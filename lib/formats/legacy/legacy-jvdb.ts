@@ -12,6 +12,7 @@ import { asked, idReader, WITHOUT_ID, type IdReader } from './ids.js';
 import { begin, readPieces, type ReadAt } from './reads.js';
 import { idsByHash, metadataOf, metricIn, nameIn, type LegacySidecars } from './sidecars.js';
 import { indexOf, survey, type Survey } from './survey.js';
+import type { DistanceMetric } from '../../types.js';
 import type { Format, InBatch, InTable, InvalidRecord, ReadOptions, Source } from '../types.js';
 
 /** Vectors read together, in the order of their places: the longer, the less is read twice. */
@@ -91,7 +92,6 @@ type Item = LegacyEntry | InvalidRecord;
 class Table implements LegacyTable {
   readonly name;
   readonly dimension;
-  readonly distanceMetric;
   readonly idType = 'string';
   readonly count;
   readonly report: LegacyReport = { taken: 0, deleted: 0, skipped: 0, withoutId: 0 };
@@ -104,13 +104,17 @@ class Table implements LegacyTable {
   constructor(header: LegacyHeader, readAt: ReadAt, how: How) {
     this.name = nameIn(how.sidecars);
     this.dimension = header.dimension;
-    this.distanceMetric = metricIn(how.sidecars);
     this.count = Math.min(header.activeCount, header.slots);
     this.newest = how.newerThan ?? 0n;
     this.#header = header;
     this.#readAt = readAt;
     this.#how = how;
     this.#idsOf = idReader(readAt, header, idsByHash(how.sidecars));
+  }
+
+  // Only who has no other one is told that it can't be.
+  get distanceMetric(): DistanceMetric | undefined {
+    return metricIn(this.#how.sidecars);
   }
 
   async *rows(): AsyncIterable<InBatch> {

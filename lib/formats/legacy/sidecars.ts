@@ -94,19 +94,26 @@ export function nameIn(sidecars: LegacySidecars): string | undefined {
  * any letters small or capital, and any spaces or other signs between the words.
  *
  * @param sidecars - what lies beside its vectors
- * @returns the metric, undefined where none is named, or one that isn't known
+ * @returns the metric, undefined where none is named
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where one is named that isn't known
  */
 export function metricIn(sidecars: LegacySidecars): DistanceMetric | undefined {
   const { metadata } = sidecars;
+  let unknown: string | undefined;
   for (const place of [metadata, field(metadata, 'schema')]) {
     for (const name of ['distance_metric', 'distanceMetric', 'metric', 'distance']) {
       const value = field(place, name);
       if (typeof value !== 'string') continue;
       const known = value.toLowerCase().replace(/[^a-z0-9]/g, '');
       if (Object.hasOwn(METRICS, known)) return METRICS[known];
+      unknown ??= value;
     }
   }
-  return undefined;
+  if (unknown === undefined) return undefined;
+  throw invalid(
+    `metadata.json names the metric ${shown(unknown)}, which is none of cosine, dot and euclidean; say which one is ` +
+      'meant by the option distanceMetric (--metric)',
+  );
 }
 
 /**

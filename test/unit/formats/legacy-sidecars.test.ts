@@ -48,19 +48,13 @@ test('give the name of the database', async () => {
   }
 });
 
-test.each([
-  ['{"distance_metric":"COSINE"}', 'cosine'],
-  ['{"metric":"Cosine Similarity"}', 'cosine'],
-  ['{"distance_metric":"dot_product"}', 'dot'],
-  ['{"distance":"InnerProduct"}', 'dot'],
-  ['{"schema":{"distance_metric":"euclidean"}}', 'euclidean'],
-  ['{"distance_metric":"L2"}', 'euclidean'],
-  ['{"metric":"DistanceMetric"}', undefined],
-  ['{"metric":"constructor"}', undefined],
-  ['{"metric":1,"schema":null}', undefined],
-])('%s measures by %s', async (json, metric) => {
-  expect((await read(await sidecarsOf(json))).distanceMetric).toBe(metric);
-});
+test.each(['DistanceMetric', 'constructor', 'manhattan'])(
+  'the metric %s is an error for who has no other',
+  async (metric) => {
+    const reading = read(await sidecarsOf(JSON.stringify({ metric })));
+    await expect(reading).rejects.toThrow(`names the metric "${metric}", which is none of`);
+  },
+);
 
 test.each(['{', '', '[]', 'null', '"text"', '1'])(
   'damaged, as %j is, are an error that names the file',
