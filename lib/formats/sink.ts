@@ -2,16 +2,17 @@
  * Where exported bytes go: a file, standard output or a stream; zipped on the way where that is asked for.
  * A file gets its name when it is whole and on the disk. Threads: one call at a time.
  */
-import { once } from 'node:events';
+import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { unlessAborted } from '../abort.js';
 import { invalid, shown } from '../arguments.js';
-import { codeOf } from '../directories.js';
+import { codeOf, syncDirectory } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
+import { databaseIn } from './databases.js';
+import { StreamOutput } from './stream-output.js';
 
 /** Where an export goes: a path, '-' for standard output, or a stream of bytes, which is not ended. */
 export type ExportSink = string | NodeJS.WritableStream;
@@ -38,7 +39,8 @@ const PIECE = 1 << 20;
  * @param bytes - in pieces
  * @param options - see `WriteOptions`
  * @returns a promise that resolves when all is written
- * @throws JvdbError `JVDB_EXISTS`, before anything is read; `JVDB_NOT_FOUND` where there is no such directory,
+ * @throws JvdbError `JVDB_EXISTS`, before anything is read; `JVDB_INVALID_ARGUMENT` where the file is a database;
+ *   `JVDB_NOT_FOUND` where there is no such directory,
  *   `JVDB_NO_SPACE`, `JVDB_IO`; and what the bytes' iterator throws
  */
 export async function writeTo(
@@ -50,7 +52,8 @@ export async function writeTo(
   const pieces = gzip ? zipped(bytes) : bytes;
   if (typeof sink === 'string' && sink !== '-') return writeFile(sink, pieces, overwrite, onBytes);
   const stream = typeof sink === 'string' ? process.stdout : sink;
-  if (typeof (stream as Partial<Writable> | null)?.write !== 'function') {
+  const { write, on, off } = (stream as Partial<Writable> | null) ?? {};
+  if (![write, on, off].every((one) => typeof one === 'function')) {
     throw invalid(`give a path, '-' or a stream to write to, not ${shown(sink)}`);
   }
   return writeStream(stream as Writable, pieces, onBytes, signal);
@@ -83,16 +86,25 @@ async function writeFile(
   if (found?.isDirectory() === true) throw invalid(`cannot write ${name}: it is a directory; name a file in it`);
   if (found?.isFile() === false) return writePieces(name, await attempt(name, () => open(name, 'w')), pieces, onBytes);
   if (found !== undefined && !overwrite) throw exists(name);
+  if (found !== undefined) await refuseDatabase(name);
   const target = found === undefined ? name : await attempt(name, () => realpath(name)); // a link stays one
-  const temporary = `${target}.tmp-${process.pid}-${Date.now()}`;
+  const temporary = `${target}.tmp-${randomUUID()}`;
   const file = await attempt(name, () => open(temporary, 'wx', 0o666));
   try {
     await writePieces(name, file, pieces, onBytes, () => file.sync());
-    await attempt(name, () => (overwrite ? rename(temporary, target) : renameNew(temporary, target)));
+    await attempt(name, async () => {
+      await (overwrite ? rename(temporary, target) : renameNew(temporary, target));
+      syncDirectory(path.dirname(target));
+    });
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;
   }
+}
+
+async function refuseDatabase(name: string): Promise<void> {
+  const database = await attempt(name, async () => Promise.resolve(databaseIn(name)));
+  if (database !== undefined) throw invalid(`cannot write ${name}: it is ${database}; give another name`);
 }
 
 async function statOf(name: string): Promise<Stats | undefined> {
@@ -172,42 +184,17 @@ async function writeStream(
   onBytes: (bytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let failure: unknown;
-  const onError = (error: unknown): void => {
-    failure ??= error;
-  };
-  stream.on('error', onError);
+  const output = new StreamOutput(stream, signal);
   try {
+    output.check();
     for await (const piece of pieces) {
-      if (failure === undefined && !stream.write(piece)) await drained(stream, signal);
-      if (failure !== undefined) break;
+      await output.write(piece);
       onBytes(piece.length);
     }
-    // What was written last is out, or failed.
-    if (failure === undefined) {
-      const written = new Promise<void>((resolve) => {
-        stream.write('', () => {
-          resolve();
-        });
-      });
-      await unlessAborted(signal, written);
-    }
+    await output.finish();
   } catch (thrown) {
-    if (failure === undefined) throw thrown;
+    throw output.failure === undefined ? thrown : cannot('the output', output.failure);
   } finally {
-    stream.off('error', onError);
-  }
-  if (failure !== undefined) throw cannot('the output', failure);
-}
-
-// Or ended: then nothing drains.
-async function drained(stream: Writable, stop: AbortSignal | undefined): Promise<void> {
-  stop?.throwIfAborted();
-  const waiting = new AbortController();
-  const { signal } = waiting;
-  try {
-    await unlessAborted(stop, Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]));
-  } finally {
-    waiting.abort();
+    output.release();
   }
 }

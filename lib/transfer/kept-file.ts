@@ -1,6 +1,8 @@
 /** A JSON value in a file, replaced as a whole. Threads: one at a time for each file. */
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { codeOf, systemAsync } from '../directories.js';
+import path from 'node:path';
+import { codeOf, syncDirectory, systemAsync } from '../directories.js';
 
 /** Keeps a value across the ends of processes. */
 export class KeptFile {
@@ -8,10 +10,10 @@ export class KeptFile {
   readonly path: string;
 
   /**
-   * @param path - of the file
+   * @param file - its path
    */
-  constructor(path: string) {
-    this.path = path;
+  constructor(file: string) {
+    this.path = file;
   }
 
   /**
@@ -39,10 +41,10 @@ export class KeptFile {
    * @throws JvdbError `JVDB_IO`, `JVDB_NO_SPACE`; the file is as it was then
    */
   async save(value: object): Promise<void> {
-    const temporary = `${this.path}.tmp-${process.pid}`;
+    const temporary = `${this.path}.tmp-${randomUUID()}`;
     await systemAsync(`write ${this.path}`, async () => {
       try {
-        const file = await open(temporary, 'w', 0o600);
+        const file = await open(temporary, 'wx', 0o600);
         try {
           await file.writeFile(JSON.stringify(value));
           await file.sync();
@@ -50,6 +52,7 @@ export class KeptFile {
           await file.close();
         }
         await rename(temporary, this.path);
+        syncDirectory(path.dirname(this.path));
       } catch (thrown) {
         await rm(temporary, { force: true });
         throw thrown;
