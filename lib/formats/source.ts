@@ -4,10 +4,11 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { isUint8Array } from 'node:util/types';
 import { createGunzip } from 'node:zlib';
 import { unlessAborted } from '../abort.js';
 import { describe, JvdbError } from '../errors.js';
-import { shown } from '../arguments.js';
+import { invalid, shown } from '../arguments.js';
 import type { Source } from './types.js';
 
 /** What can be imported: a path, '-' for standard input, a stream of bytes, or bytes. */
@@ -33,6 +34,7 @@ export interface OpenSource extends Source, AsyncDisposable {
  * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`; and the signal's reason
  */
 export async function openSource(input: ImportSource, signal?: AbortSignal): Promise<OpenSource> {
+  checkSource(input);
   const file = typeof input === 'string' && input !== '-' ? await openFile(input) : undefined;
   const opened = new Opened(input, file, signal);
   try {
@@ -42,6 +44,13 @@ export async function openSource(input: ImportSource, signal?: AbortSignal): Pro
     await opened[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+function checkSource(input: unknown): void {
+  if (typeof input === 'string' || isUint8Array(input)) return;
+  const { [Symbol.asyncIterator]: iterate } = (input ?? {}) as Partial<AsyncIterable<unknown>>;
+  if (typeof iterate === 'function') return;
+  throw invalid(`give a path, '-', a stream of bytes, or a Uint8Array to import, not ${shown(input)}`);
 }
 
 async function openFile(path: string): Promise<{ handle: FileHandle; size: number | undefined }> {
@@ -67,13 +76,13 @@ async function* fileBytes(handle: FileHandle): AsyncGenerator<Buffer> {
 }
 
 async function* streamBytes(input: ImportSource): AsyncGenerator<Buffer> {
-  if (input instanceof Uint8Array) {
+  if (isUint8Array(input)) {
     if (input.length > 0) yield await Promise.resolve(bufferOf(input));
     return;
   }
   const stream: AsyncIterable<unknown> = typeof input === 'string' ? process.stdin : input;
   for await (const piece of stream) {
-    if (!(piece instanceof Uint8Array)) {
+    if (!isUint8Array(piece)) {
       throw new JvdbError('JVDB_INVALID_ARGUMENT', `a stream to import must give bytes, not ${shown(piece)}`);
     }
     if (piece.length > 0) yield bufferOf(piece);

@@ -4,7 +4,9 @@ import { formatNamed, formatsOfName, type FormatName } from '../formats/recognis
 import { writeTo, type ExportSink } from '../formats/sink.js';
 import type { Format, OutTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
-import type { MemoryMappedVectorStore } from '../store.js';
+import { checkName } from '../persistence/names.js';
+import { MemoryMappedVectorStore } from '../store.js';
+import { checkedPersistence } from './target.js';
 import { StoreTable, tableOf, type CountingTable } from './tables.js';
 import { Teller } from './teller.js';
 import type { ExportDatabasesOptions, ExportOptions, ExportReport, SinkOptions } from './types.js';
@@ -29,8 +31,14 @@ export async function exportVectors(
   options: ExportOptions = {},
 ): Promise<ExportReport> {
   checkKeys(options, [...KEYS, 'name'], 'options of exportVectors');
+  if (!((store as unknown) instanceof MemoryMappedVectorStore))
+    throw invalid(
+      `give a MemoryMappedVectorStore to export, not ${shown(store)}; exportDatabases takes databases by name`,
+    );
+  const { name = 'vectors' } = options;
+  checkName(name);
   const format = formatFor(sink, options.format);
-  const table = new StoreTable(store, options.name ?? 'vectors');
+  const table = new StoreTable(store, name);
   try {
     return await writeTables(format, [() => table], sink, options);
   } finally {
@@ -54,13 +62,21 @@ export async function exportDatabases(
   options: ExportDatabasesOptions = {},
 ): Promise<ExportReport> {
   checkKeys(options, [...KEYS, 'databases'], 'options of exportDatabases');
+  checkedPersistence(persistence);
   const format = formatFor(sink, options.format);
-  const names: readonly string[] = options.databases ?? persistence.listDatabases();
-  if (options.databases !== undefined && !Array.isArray(options.databases))
-    throw invalid(`databases must be an array of names, not ${shown(names)}`);
+  const names = options.databases === undefined ? persistence.listDatabases() : checkedDatabases(options.databases);
   for (const name of names) persistence.getDatabaseInfo(name); // that it is there, before anything is written
   const tables = names.map((name) => async () => tableOf(persistence, name));
   return writeTables(format, tables, sink, options);
+}
+
+function checkedDatabases(names: readonly string[]): readonly string[] {
+  const isArray: boolean = Array.isArray(names);
+  if (!isArray || names.length === 0)
+    throw invalid(`databases must be an array of one name or more, not ${shown(names)}; leave it out to export all`);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw invalid(`databases names ${shown(twice)} twice; name each once`);
+  return names;
 }
 
 type WritableFormat = Format & { write: NonNullable<Format['write']> };

@@ -7,7 +7,7 @@ import type { DatabasePersistence } from '../persistence/interface.js';
 import { Filling, refusal } from './filling.js';
 import { checkDimension } from './import.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
-import { targetOf, type Target } from './target.js';
+import { checkedPersistence, targetOf, type Target } from './target.js';
 import { Teller } from './teller.js';
 import type { ImportDatabasesOptions, ImportDatabasesReport, ImportedDatabase } from './types.js';
 
@@ -27,6 +27,7 @@ export async function importDatabases(
   options: ImportDatabasesOptions = {},
 ): Promise<ImportDatabasesReport> {
   checkImportOptions(options, ['database', 'distanceMetric', 'idType'], 'options of importDatabases');
+  checkedPersistence(persistence);
   const began = performance.now();
   const signal = checkedSignal(options.signal);
   signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource } from '../formats/source.js';
 import type { Format, InTable, ReadOptions, Source } from '../formats/types.js';
 import type { MemoryMappedVectorStore } from '../store.js';
-import { Checkpoint, identityOf } from './checkpoint.js';
+import { checkCheckpoint, Checkpoint, identityOf } from './checkpoint.js';
 import { Filling, type Resumption } from './filling.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { targetOf, type NamedDatabase, type Target } from './target.js';
@@ -35,9 +35,11 @@ export async function importVectors(
   const target = targetOf(store);
   const signal = checkedSignal(options.signal);
   signal?.throwIfAborted();
+  if (options.checkpoint !== undefined) await checkCheckpoint(options.checkpoint);
   await using opened = await openSource(source, signal);
   const format = await formatToRead(options, opened, source);
-  const filling = new Filling(opened.name, target, options, await checkpointOf(options, opened, format, target));
+  const resumption = await checkpointOf(options, opened, source, format, target);
+  const filling = new Filling(opened.name, target, options, resumption);
   let count = 0;
   const teller = new Teller(options, () => ({
     doneBytes: opened.doneBytes,
@@ -77,14 +79,13 @@ export async function importVectors(
 async function checkpointOf(
   { checkpoint, table, firstId }: ImportOptions,
   source: Source,
+  given: ImportSource,
   { name }: Format,
-  { dimension, idType, createdAt }: Target,
+  target: Target,
 ): Promise<Resumption | undefined> {
   if (checkpoint === undefined) return undefined;
-  const file = new Checkpoint(
-    checkpoint,
-    await identityOf(source, [name, table, firstId, dimension, idType, createdAt]),
-  );
+  const identity = await identityOf(source, given, target, [name, table, firstId]);
+  const file = new Checkpoint(checkpoint, identity, target);
   return { file, records: await file.load() };
 }
 

@@ -1,5 +1,7 @@
 /** What can be imported into: a store, or a database by name. */
-import { invalid } from '../arguments.js';
+import { invalid, shown } from '../arguments.js';
+import { FileBytes } from '../inspect/bytes.js';
+import { readHeaders } from '../inspect/heads.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import type { IdType, VectorId } from '../types.js';
@@ -19,6 +21,10 @@ export interface Target {
   readonly allowNonFinite: boolean;
   /** When a database by name was made, in milliseconds since 1970: another one of its name is told from it. */
   readonly createdAt: number | undefined;
+  /** What tells it from all others; '' in memory. */
+  identity(): string;
+  /** How far it has come. */
+  state(): { lastLsn: number; durableLsn: number };
   store(
     ids: readonly VectorId[] | Float64Array,
     vectors: Float32Array,
@@ -27,11 +33,35 @@ export interface Target {
   flush(): Promise<unknown>;
 }
 
+// A file that is open has a header, or opening it would have failed.
+function databaseId(filePath: string | undefined): string {
+  if (filePath === undefined) return '';
+  using bytes = new FileBytes(filePath);
+  const { parts } = readHeaders(bytes, () => undefined);
+  return parts.find(({ status }) => status === 'whole')?.databaseId ?? '';
+}
+
+/**
+ * Databases by name, if they are that.
+ *
+ * @param given - as given by the caller
+ * @returns the same
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT`
+ */
+export function checkedPersistence(given: unknown): DatabasePersistence {
+  const { getDatabaseInfo, listDatabases } = (given ?? {}) as Partial<DatabasePersistence>;
+  if (typeof getDatabaseInfo === 'function' && typeof listDatabases === 'function') return given as DatabasePersistence;
+  throw invalid(
+    `give a PersistentDatabasePersistence or an InMemoryDatabasePersistence as persistence, not ${shown(given)}`,
+  );
+}
+
 /**
  * The target that a caller means.
  *
  * @param given - a store, or a database by name
  * @returns it
+ * @throws JvdbError `JVDB_INVALID_ARGUMENT` where it is neither, `JVDB_NOT_FOUND` where there is no such database
  */
 export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase): Target {
   if (given instanceof MemoryMappedVectorStore) {
@@ -40,20 +70,25 @@ export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase)
       idType: given.idType,
       allowNonFinite: given.allowNonFinite,
       createdAt: undefined,
+      identity: () => databaseId(given.filePath),
+      state: () => given.stats(),
       store: (ids, vectors, metadata) => given.batchStoreAsync(ids, vectors, metadata),
       flush: () => given.flush(),
     };
   }
-  const { persistence, database } = given;
-  if (typeof database !== 'string' || typeof persistence !== 'object') {
-    throw invalid('give a MemoryMappedVectorStore, or { persistence, database }');
+  const { persistence: databases, database }: Partial<NamedDatabase> = (given as NamedDatabase | null) ?? {};
+  if (typeof database !== 'string' || databases === undefined) {
+    throw invalid(`give a MemoryMappedVectorStore, or { persistence, database }, to import into, not ${shown(given)}`);
   }
-  const { dimension, idType, allowNonFinite, createdAt: made } = persistence.getDatabaseInfo(database);
+  const persistence = checkedPersistence(databases);
+  const { dimension, idType, allowNonFinite, createdAt: made, filePath } = persistence.getDatabaseInfo(database);
   return {
     dimension,
     idType,
     allowNonFinite,
     createdAt: made.getTime(),
+    identity: () => databaseId(filePath),
+    state: () => persistence.stats(database),
     store: (ids, vectors, metadata) => persistence.batchStoreAsync(database, ids, vectors, metadata),
     flush: () => persistence.flushDatabase(database),
   };
