@@ -1,12 +1,11 @@
 /** What importing and exporting commands share: options, progress, the file of invalid records. Threads: no state. */
-import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { system } from '../directories.js';
 import { FORMATS, type FormatName } from '../formats/recognise.js';
-import type { InvalidRecord } from '../formats/types.js';
 import type { RecordOptions, TransferOptions, TransferProgress } from '../transfer/types.js';
 import { wholeNumber } from './arguments.js';
 import type { Context } from './context.js';
+import { InvalidFile } from './invalid-file.js';
 import { UsageError } from './output.js';
 
 /** What becomes of invalid records. */
@@ -113,17 +112,11 @@ export async function passingOver<T>(
   goesOn = false,
 ): Promise<T> {
   const { skipInvalid, invalidFile } = options;
-  const file = invalidFile === undefined ? undefined : openInvalid(invalidFile, input, goesOn);
-  try {
-    return await call({
-      skipInvalid: skipInvalid === true || file !== undefined,
-      onInvalid: (record: InvalidRecord, from?: string) => {
-        if (file !== undefined) writeSync(file, `${JSON.stringify({ from, ...record })}\n`);
-      },
-    });
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
+  using file = invalidFile === undefined ? undefined : new InvalidFile(invalidFile, input, goesOn);
+  return await call({
+    skipInvalid: skipInvalid === true || file !== undefined,
+    onInvalid: (record: InvalidRecord, from?: string) => file?.write(record, from),
+  });
 }
 
 /**
@@ -149,16 +142,6 @@ export async function importing<T>(
     return call({ format, batchSize, firstId, ...records, ...watched(run) });
   };
   return passingOver(options, input, work, goesOn);
-}
-
-function openInvalid(invalidFile: string, input: string, goesOn: boolean): number {
-  const [to, from] = [invalidFile, input].map((one) =>
-    system(`use ${one}`, () => statSync(one, { throwIfNoEntry: false, bigint: true })),
-  );
-  if (to?.isFile() === true && to.ino === from?.ino && to.dev === from.dev) {
-    throw new UsageError(`${invalidFile} is what is to be imported; give another file for invalid records`);
-  }
-  return system(`write ${invalidFile}`, () => openSync(invalidFile, goesOn ? 'a' : 'w'));
 }
 
 /**

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { asked, jvdb } from '../cli.js';
-import { Directory, type Ended } from '../support.js';
+import { Directory, ROOT, type Ended } from '../support.js';
 
 const directory = new Directory();
 const storage = path.join(directory.path, 'data');
@@ -108,4 +108,48 @@ test('a file for them that cannot be one', async () => {
   const nowhere = await to(path.join(directory.path, 'none', 'x'));
   expect(nowhere).toMatchObject({ status: 1, stdout: '' });
   expect(nowhere.stderr).toMatch(/^jvdb: JVDB_NOT_FOUND: cannot write .*: ENOENT: .*\n$/);
+});
+
+test('a database is no file for them, and nothing is exported over one', async () => {
+  const database = path.join(storage, 'some.jvdb');
+  const old = path.join(ROOT, 'test/fixtures/legacy-jvdb/tiny-4x10.jvdb');
+  const before = [database, old].map((one) => readFileSync(one));
+  for (const [name, what] of [
+    [database, 'a database, or a backup of one'],
+    [old, 'a database of the old server'],
+  ] as const) {
+    const refused = { ...failed(`${name} is ${what}; give another file for invalid records`), status: 2 };
+    for (const command of [
+      ['import', file, '--database', 'some'],
+      ['batch-insert', file, '--database', 'some'],
+      ['migrate', old === name ? database : old, directory.file()],
+    ]) {
+      expect(await run(...command, '--invalid-file', name)).toEqual(refused);
+    }
+    expect(await run('export', name, '--database', 'long', '--format', 'jsonl', '--overwrite')).toEqual(
+      failed(`JVDB_INVALID_ARGUMENT: cannot write ${name}: it is ${what}; give another name`),
+    );
+  }
+  expect([database, old].map((one, i) => readFileSync(one).equals(before[i]!))).toEqual([true, true]);
+});
+
+test('are in their file once, after an import that was killed behind its checkpoint', async () => {
+  const lines = Array.from({ length: 3000 }, (_, id) => `{"id": ${id}, "data": [${id}]}`);
+  for (const at of [100, 2000, 2500]) lines[at] = 'oops';
+  const long = fileOf('.jsonl', lines);
+  const [kept, checkpoint] = [directory.file(), path.join(storage, 'again.import')];
+  expect((await run('create', 'again', '-d', '1')).status).toBe(0);
+  // A checkpoint as of the last record that is whole before a second kind of damage.
+  const command = ['import', long, '--database', 'again', '--resume', '--batch-size', '100'];
+  expect((await run(...command)).stderr).toMatch(/:101:1: /);
+  const state = JSON.parse(readFileSync(checkpoint, 'utf8')) as { records: number };
+  expect(state.records).toBe(100);
+  const older = [101, 2001, 2501].map((record) => JSON.stringify({ record, line: record, reason: 'of the first run' }));
+  writeFileSync(checkpoint, JSON.stringify({ ...state, records: 1000 }));
+  writeFileSync(kept, `${older.join('\n')}\n{"record": 26`);
+  expect((await run(...command, '--invalid-file', kept)).status).toBe(0);
+  const found = readFileSync(kept, 'utf8').trimEnd().split('\n');
+  expect(found.map((line) => (JSON.parse(line) as { record: number }).record)).toEqual([101, 2001, 2501]);
+  expect(found[0]).toBe(older[0]);
+  expect(found[1]).toMatch(/it is not JSON/);
 });
