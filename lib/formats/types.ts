@@ -79,15 +79,18 @@ export interface InTable {
   readonly distanceMetric: DistanceMetric | undefined;
   /** Likewise. */
   readonly idType: IdType | undefined;
+  /** Likewise: values that are no finite numbers belong to it. */
+  readonly allowNonFinite?: boolean | undefined;
   /** How many rows it says it has; undefined for nothing. For progress only. */
   readonly count: number | undefined;
   /**
    * Its rows, once. All vectors have the dimension of the first whole row, or the one that is asked for: others
    * are invalid.
    *
+   * @param allowNonFinite - goes before the option, for tables with a name
    * @returns batches in order; memory is a few batches at most
    */
-  rows(): AsyncIterable<InBatch>;
+  rows(allowNonFinite?: boolean): AsyncIterable<InBatch>;
 }
 
 /** Vectors of one kind, to be written. */
@@ -100,6 +103,8 @@ export interface OutTable {
   readonly distanceMetric: DistanceMetric;
   /** The type of all ids. */
   readonly idType: IdType;
+  /** Values may be NaN or infinite. */
+  readonly allowNonFinite?: boolean | undefined;
   /** How many rows there are, exactly. */
   readonly count: number;
   /** Its rows, once. Every batch has ids. */

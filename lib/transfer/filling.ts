@@ -33,6 +33,7 @@ export class Filling {
   /** Records that an earlier import had read. */
   readonly resumedAt: number;
   readonly #source: string;
+  readonly #before: string;
   readonly #target: Target;
   readonly #options: RecordOptions;
   readonly #checkpoint: Checkpoint | undefined;
@@ -49,8 +50,10 @@ export class Filling {
    * @param target - what to fill
    * @param options - as given by the caller
    * @param resumption - where it goes on, if that is kept
+   * @param before - what was imported before, for messages
    */
-  constructor(source: string, target: Target, options: RecordOptions, resumption?: Resumption) {
+  constructor(source: string, target: Target, options: RecordOptions, resumption?: Resumption, before = '') {
+    this.#before = before;
     this.#source = source;
     this.#target = target;
     this.#options = options;
@@ -108,6 +111,17 @@ export class Filling {
     await this.#checkpoint?.remove();
   }
 
+  /**
+   * How much was imported, for messages, once no batch is on its way.
+   *
+   * @returns a promise of a text; undefined for nothing
+   */
+  async imported(): Promise<string | undefined> {
+    await this.#settle();
+    const stored = Math.max(this.#storedTo, this.resumedAt);
+    return stored === 0 ? undefined : `the first ${stored} records were imported`;
+  }
+
   /** It failed: keeps how far it has come. What fails now is not the first error. */
   async giveUp(): Promise<void> {
     await this.#settle().catch(() => undefined);
@@ -116,7 +130,7 @@ export class Filling {
   }
 
   #report(records: readonly InvalidRecord[], before: number): void {
-    if (this.#options.skipInvalid !== true) throw refusal(this.#source, records, before);
+    if (this.#options.skipInvalid !== true) throw refusal(this.#source, records, before, this.#before);
     this.invalid += records.length;
     for (const record of records) this.#options.onInvalid?.(record);
   }
@@ -171,12 +185,15 @@ function firstAfter(batch: InBatch, record: number): number {
  * @param name - of the source
  * @param records - what is invalid
  * @param before - records that were imported
+ * @param others - what was imported before them
  * @returns it
  */
-export function refusal(name: string, records: readonly InvalidRecord[], before: number): JvdbError {
+export function refusal(name: string, records: readonly InvalidRecord[], before: number, others = ''): JvdbError {
   const said = records.slice(0, SHOWN_RECORDS).map((one) => describeRecord(name, one));
   const more = records.length > SHOWN_RECORDS ? ` (and ${records.length - SHOWN_RECORDS} more near by)` : '';
-  const stored = before === 0 ? 'nothing was imported' : `the first ${before} records were imported`;
+  const nothing = others === '' ? 'nothing was imported' : 'nothing of it was imported';
+  const now = before === 0 ? nothing : `the first ${before} records were imported`;
+  const stored = others === '' ? now : `${now}; ${others}`;
   return invalid(
     `${said.join('; ')}${more}; ${stored}; the option skipInvalid (--skip-invalid) passes over such records`,
   );
@@ -194,4 +211,25 @@ export function describeRecord(name: string, record: InvalidRecord): string {
   const where =
     line === undefined ? `: record ${record.record}` : `:${line}${column === undefined ? '' : `:${column}`}`;
   return `${name}${where}: ${reason}`;
+}
+
+/**
+ * What is read; an error of what is no longer readable says how much was imported before.
+ *
+ * @param read - tables, or batches of one
+ * @param imported - for messages; undefined for nothing
+ * @yields {T} the same
+ */
+export async function* saying<T>(
+  read: AsyncIterable<T>,
+  imported: () => Promise<string | undefined>,
+): AsyncGenerator<T> {
+  try {
+    yield* read;
+  } catch (thrown) {
+    if (!(thrown instanceof JvdbError) || thrown.code !== 'JVDB_INVALID_ARGUMENT') throw thrown;
+    const what = await imported();
+    if (what === undefined) throw thrown;
+    throw new JvdbError(thrown.code, `${thrown.message}; ${what}`, { cause: thrown });
+  }
 }

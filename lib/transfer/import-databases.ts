@@ -1,10 +1,10 @@
 /** Databases from files of other formats into a storage. Threads: as the storage's. */
-import { checkedSignal, invalid } from '../arguments.js';
+import { checkedSignal, invalid, shown } from '../arguments.js';
 import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource, type OpenSource } from '../formats/source.js';
 import type { InBatch, InTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
-import { Filling, refusal } from './filling.js';
+import { Filling, refusal, saying } from './filling.js';
 import { checkDimension } from './import.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { checkedPersistence, targetOf, type Target } from './target.js';
@@ -50,7 +50,8 @@ export async function importDatabases(
     allowNonFinite: known?.allowNonFinite ?? false,
     batchBytes: batchBytes(options, known?.dimension),
   };
-  for await (const table of format.read(opened, how)) {
+  const tables = saying(format.read(opened, how), async () => Promise.resolve(wholeOnes(databases) || undefined));
+  for await (const table of tables) {
     current = new TableImport(persistence, opened, table, options, databases);
     databases.push(await current.run(teller));
     current = undefined;
@@ -64,6 +65,12 @@ export async function importDatabases(
   };
 }
 
+// For messages.
+function wholeOnes(done: readonly ImportedDatabase[]): string {
+  const names = done.map(({ database }) => shown(database)).join(', ');
+  return done.length === 0 ? '' : `${names} before it ${done.length === 1 ? 'was' : 'were'} imported whole`;
+}
+
 function knownTarget(persistence: DatabasePersistence, database: string | undefined): Target | undefined {
   return database !== undefined && persistence.hasDatabase(database) ? targetOf({ persistence, database }) : undefined;
 }
@@ -74,6 +81,8 @@ class TableImport {
   readonly #table: InTable;
   readonly #options: ImportDatabasesOptions;
   readonly #name: string;
+  readonly #before: string;
+  readonly #allowNonFinite: boolean | undefined;
   #created = false;
   #filling: Filling | undefined;
 
@@ -96,9 +105,14 @@ class TableImport {
     }
     const name = options.database ?? table.name;
     if (name === undefined) {
-      throw invalid(`${source.name} doesn't say what its database is called: name it by the option database`);
+      throw invalid(
+        `${source.name} doesn't say what its database is called: name it by the option database; ` +
+          'in a JSON document "name" and "schema" must come before "vectors"',
+      );
     }
     this.#name = name;
+    this.#before = wholeOnes(done);
+    this.#allowNonFinite = knownTarget(persistence, name)?.allowNonFinite ?? table.allowNonFinite;
   }
 
   get position(): number {
@@ -108,7 +122,7 @@ class TableImport {
   async run(teller: Teller): Promise<ImportedDatabase> {
     if (this.#table.dimension !== undefined) this.#prepare(this.#table.dimension, undefined);
     try {
-      for await (const batch of this.#table.rows()) {
+      for await (const batch of saying(this.#table.rows(this.#allowNonFinite), async () => this.#imported())) {
         teller.step();
         if (this.#filling === undefined) this.#refuse(batch);
         if (this.#filling === undefined && batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch);
@@ -123,6 +137,11 @@ class TableImport {
     return { database: this.#name, created: this.#created, records: position, stored, invalid: wrong };
   }
 
+  async #imported(): Promise<string | undefined> {
+    const now = await this.#filling?.imported();
+    return [now, this.#before].filter(Boolean).join('; ') || undefined;
+  }
+
   // Makes the database where there is none.
   #prepare(dimension: number, batch: InBatch | undefined): void {
     const idType = this.#options.idType ?? this.#table.idType;
@@ -131,14 +150,17 @@ class TableImport {
       dimension,
       distanceMetric: this.#options.distanceMetric ?? this.#table.distanceMetric,
       idType: idType ?? (typeof batch?.ids?.[0] === 'string' ? 'string' : 'int64'),
+      allowNonFinite: this.#allowNonFinite,
     });
     const target = targetOf({ persistence: this.#persistence, database: this.#name });
     checkDimension(this.#table, target, this.#source);
-    this.#filling = new Filling(this.#source.name, target, this.#options);
+    this.#filling = new Filling(this.#source.name, target, this.#options, undefined, this.#before);
   }
 
   // Before a database is made.
   #refuse({ invalid: records }: InBatch): void {
-    if (records.length > 0 && this.#options.skipInvalid !== true) throw refusal(this.#source.name, records, 0);
+    if (records.length > 0 && this.#options.skipInvalid !== true) {
+      throw refusal(this.#source.name, records, 0, this.#before);
+    }
   }
 }

@@ -6,7 +6,7 @@ import { openSource, type ImportSource } from '../formats/source.js';
 import type { Format, InTable, ReadOptions, Source } from '../formats/types.js';
 import type { MemoryMappedVectorStore } from '../store.js';
 import { checkCheckpoint, Checkpoint, identityOf } from './checkpoint.js';
-import { Filling, type Resumption } from './filling.js';
+import { Filling, saying, type Resumption } from './filling.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { targetOf, type NamedDatabase, type Target } from './target.js';
 import { Teller } from './teller.js';
@@ -54,7 +54,7 @@ export async function importVectors(
     for await (const found of table) {
       count = found.count ?? 0;
       checkDimension(found, target, opened);
-      for await (const batch of found.rows()) {
+      for await (const batch of saying(found.rows(), async () => filling.imported())) {
         teller.step();
         await filling.add(batch);
       }

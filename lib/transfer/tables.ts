@@ -18,6 +18,7 @@ export class StoreTable implements CountingTable {
   readonly dimension: number;
   readonly distanceMetric;
   readonly idType;
+  readonly allowNonFinite: boolean;
   readonly count: number;
   readonly #columns;
   readonly #close: () => void;
@@ -33,6 +34,7 @@ export class StoreTable implements CountingTable {
     this.dimension = store.dimension;
     this.distanceMetric = store.metric;
     this.idType = store.idType;
+    this.allowNonFinite = store.allowNonFinite;
     this.#columns = store[COLUMNS]();
     this.count = this.#columns.count;
     this.#close = close;
@@ -72,16 +74,18 @@ class MemoryTable implements CountingTable {
   readonly dimension: number;
   readonly distanceMetric;
   readonly idType;
+  readonly allowNonFinite: boolean;
   readonly count: number;
   readonly #entries;
   done = 0;
 
   constructor(persistence: DatabasePersistence, name: string) {
-    const { dimension, distanceMetric, idType } = persistence.getDatabaseInfo(name);
+    const { dimension, distanceMetric, idType, allowNonFinite } = persistence.getDatabaseInfo(name);
     this.name = name;
     this.dimension = dimension;
     this.distanceMetric = distanceMetric;
     this.idType = idType;
+    this.allowNonFinite = allowNonFinite;
     this.count = persistence.vectorCount(name);
     this.#entries = persistence.entries(name);
   }

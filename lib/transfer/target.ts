@@ -76,7 +76,8 @@ export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase)
       flush: () => given.flush(),
     };
   }
-  const { persistence: databases, database }: Partial<NamedDatabase> = (given as NamedDatabase | null) ?? {};
+  const named: unknown = given;
+  const { persistence: databases, database } = (named ?? {}) as Partial<NamedDatabase>;
   if (typeof database !== 'string' || databases === undefined) {
     throw invalid(`give a MemoryMappedVectorStore, or { persistence, database }, to import into, not ${shown(given)}`);
   }

@@ -70,7 +70,8 @@ function* tablesOf(source: Source, reader: ArrowReader, options: ReadOptions): G
   yield {
     ...{ name: notes.name, distanceMetric: notes.distanceMetric, count: undefined, dimension },
     idType: own && (options.idType ?? own),
-    rows: () => rowsOf(source, reader, { ...options, dimension: options.dimension ?? dimension }),
+    rows: (allowNonFinite = options.allowNonFinite) =>
+      rowsOf(source, reader, { ...options, allowNonFinite, dimension: options.dimension ?? dimension }),
   };
 }
 

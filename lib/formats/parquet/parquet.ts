@@ -48,7 +48,8 @@ async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTab
     ...notes,
     idType: own && (options.idType ?? own),
     count: Number.isSafeInteger(count) && count >= 0 ? count : undefined,
-    rows: () => rowsOf(source, reader, { ...options, dimension: options.dimension ?? notes.dimension }),
+    rows: (allowNonFinite = options.allowNonFinite) =>
+      rowsOf(source, reader, { ...options, allowNonFinite, dimension: options.dimension ?? notes.dimension }),
   };
 }
 

@@ -13,6 +13,7 @@ export interface Declared {
   dimension?: number | undefined;
   distanceMetric?: DistanceMetric | undefined;
   idType?: IdType | undefined;
+  allowNonFinite?: boolean | undefined;
 }
 
 /** Records of the array that is next in a text. */
@@ -21,12 +22,14 @@ export class JsonTable implements InTable {
   readonly dimension: number | undefined;
   readonly distanceMetric: DistanceMetric | undefined;
   readonly idType: IdType | undefined;
+  readonly allowNonFinite: boolean | undefined;
   readonly count: number | undefined;
   readonly #input: JsonInput;
   readonly #row = new Row();
   readonly #ids: IdReader;
   readonly #rows: TextRows;
-  readonly #records: JsonRecords;
+  readonly #options: ReadOptions;
+  #records: JsonRecords;
   #state: 'new' | 'reading' | 'read' = 'new';
 
   /**
@@ -39,10 +42,12 @@ export class JsonTable implements InTable {
    */
   constructor(input: JsonInput, declared: Declared, options: ReadOptions, isEmpty = false) {
     this.#input = input;
+    this.#options = options;
     this.name = declared.name;
     this.dimension = declared.dimension;
     this.distanceMetric = declared.distanceMetric;
     this.idType = declared.idType;
+    this.allowNonFinite = declared.allowNonFinite;
     this.count = isEmpty ? 0 : undefined;
     this.#ids = new IdReader(options.idType ?? declared.idType);
     this.#rows = new TextRows(options.dimension ?? declared.dimension, options.batchBytes);
@@ -52,11 +57,13 @@ export class JsonTable implements InTable {
   /**
    * Its rows, once.
    *
+   * @param allowNonFinite - whether values may be NaN or infinite
    * @returns batches
    */
-  async *rows(): AsyncIterable<InBatch> {
+  async *rows(allowNonFinite = this.#options.allowNonFinite): AsyncIterable<InBatch> {
     if (this.#state !== 'new') throw new Error('the rows of a table are read once');
     this.#state = 'reading';
+    this.#records = new JsonRecords(this.#ids, allowNonFinite);
     if (this.count !== 0) yield* this.#array();
     this.#state = 'read';
   }

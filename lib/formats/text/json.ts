@@ -95,11 +95,17 @@ class DocumentReader {
     if (schema === null) return {};
     if (typeof schema !== 'object')
       throw unreadable(this.#source, `the schema of ${of} is ${shown(schema)}, not an object`);
-    const { dimension, distance_metric: metric, id_type: idType } = schema as Record<string, unknown>;
+    const {
+      dimension,
+      distance_metric: metric,
+      id_type: idType,
+      allow_non_finite: odd,
+    } = schema as Record<string, unknown>;
     return {
       dimension: this.#dimension(dimension ?? undefined, of),
       distanceMetric: this.#oneOf(METRICS, metric ?? undefined, `distance_metric of ${of}`),
       idType: this.#oneOf(ID_TYPES, idType ?? undefined, `id_type of ${of}`),
+      allowNonFinite: this.#flag(odd ?? undefined, `allow_non_finite of ${of}`),
     };
   }
 
@@ -109,6 +115,11 @@ class DocumentReader {
     } catch (thrown) {
       throw unreadable(this.#source, describe(thrown));
     }
+  }
+
+  #flag(value: unknown, what: string): boolean | undefined {
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw unreadable(this.#source, `the ${what} is ${shown(value)}, not true or false`);
   }
 
   #oneOf<T>(known: ReadonlyMap<string, T>, value: unknown, what: string): T | undefined {
@@ -125,8 +136,9 @@ async function* write(tables: AsyncIterable<OutTable>): AsyncIterable<Uint8Array
   output.text('{"databases":[');
   let first = true;
   for await (const table of tables) {
-    const { name, dimension, distanceMetric, idType } = table;
-    const schema = JSON.stringify({ dimension, distance_metric: distanceMetric, id_type: idType });
+    const { name, dimension, distanceMetric, idType, allowNonFinite } = table;
+    const odd = allowNonFinite === true ? { allow_non_finite: true } : {}; // other programs know nothing of it
+    const schema = JSON.stringify({ dimension, distance_metric: distanceMetric, id_type: idType, ...odd });
     output.text(`${first ? '' : ','}\n{"name":${JSON.stringify(name)},"schema":${schema},"vectors":[\n`);
     // What reads such documents may ask each record for its metadata.
     yield* jsonRecords(table, output, ',\n', ',"metadata":null');

@@ -1,0 +1,100 @@
+/** Documents of several databases: values that are no finite numbers, and what messages say was imported. */
+import { writeFileSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import {
+  exportDatabases,
+  importDatabases,
+  importVectors,
+  InMemoryDatabasePersistence,
+  MemoryMappedVectorStore,
+  PersistentDatabasePersistence,
+} from '../../lib/index.js';
+import { Directory, expectRejection } from '../support.js';
+
+const directory = new Directory();
+const document = (...databases: object[]): Buffer => Buffer.from(JSON.stringify({ databases }));
+const one = (name: string, ...data: unknown[][]): object => ({
+  name,
+  schema: { dimension: 2 },
+  vectors: data.map((values, id) => ({ id, data: values })),
+});
+
+test('NaN and infinities come back into the database they are of, and into a new one', async () => {
+  using from = new PersistentDatabasePersistence(`${directory.file()}.d`);
+  for (const [name, allowNonFinite] of [
+    ['finite', false],
+    ['odd', true],
+  ] as const) {
+    from.createDatabase(name, { dimension: 2, allowNonFinite });
+    from.storeVector(name, 1, allowNonFinite ? [NaN, Infinity] : [1, 2]);
+  }
+  const file = `${directory.file()}.json`;
+  await exportDatabases(from, file);
+  const { databases } = JSON.parse(readFileSync(file, 'utf8')) as { databases: { schema: object }[] };
+  expect(databases.map(({ schema }) => schema)).toEqual([
+    { dimension: 2, distance_metric: 'cosine', id_type: 'int64' },
+    { dimension: 2, distance_metric: 'cosine', id_type: 'int64', allow_non_finite: true },
+  ]);
+  using into = new InMemoryDatabasePersistence();
+  for (const persistence of [from, into]) {
+    expect((await importDatabases(persistence, file)).databases.map(({ stored }) => stored)).toEqual([1, 1]);
+    expect(persistence.retrieveVector('odd', 1)?.vector).toEqual(Float32Array.of(NaN, Infinity));
+    expect(['finite', 'odd'].map((name) => persistence.getDatabaseInfo(name).allowNonFinite)).toEqual([false, true]);
+  }
+});
+
+test('a database that allows none takes none, whatever the document says', async () => {
+  using into = new InMemoryDatabasePersistence();
+  into.createDatabase('db', { dimension: 2 });
+  const schema = { dimension: 2, allow_non_finite: true };
+  const odd = document({ ...one('db', ['NaN', 1]), schema });
+  await expectRejection(importDatabases(into, odd), 'JVDB_INVALID_ARGUMENT', /is NaN, not a finite number/);
+  const wrong = document({ ...one('db', [1, 2]), schema: { dimension: 2, allow_non_finite: 1 } });
+  await expectRejection(importDatabases(into, wrong), 'JVDB_INVALID_ARGUMENT', /allow_non_finite .* 1, not true or/);
+});
+
+test('messages say which databases were imported', async () => {
+  using into = new InMemoryDatabasePersistence();
+  const records = document(one('a1', [1, 2]), one('a2', [1, 2, 3]));
+  await expectRejection(
+    importDatabases(into, records),
+    'JVDB_INVALID_ARGUMENT',
+    /not 2; nothing of it was imported; "a1" before it was imported whole; the option skipInvalid/,
+  );
+  const cut = document(one('b1', [1, 2]), one('b2', [3, 4]), one('b3', [1, 2], [3, 4])).subarray(0, -4);
+  await expectRejection(
+    importDatabases(into, cut),
+    'JVDB_INVALID_ARGUMENT',
+    /cut short; the first 2 records were imported; "b1", "b2" before it were imported whole$/,
+  );
+  expect(into.vectorCount('b3')).toBe(2);
+});
+
+test('messages say how much of a file that is cut short was imported', async () => {
+  using store = new MemoryMappedVectorStore(directory.file(), 2);
+  const row = Buffer.from([2, 0, 0, 0, 0, 0, 128, 63, 0, 0, 128, 63]);
+  const rows = Buffer.concat(Array.from({ length: 500 }, () => row));
+  const lines = Array.from({ length: 50_000 }, (_, id) => `{"id": ${id}, "data": [${id}, 1]}\n`).join('');
+  const texts = gzipSync(lines);
+  for (const [name, bytes] of [
+    ['a.fvecs', rows.subarray(0, -5)],
+    ['a.jsonl.gz', texts.subarray(0, -20_000)],
+  ] as const) {
+    const file = `${directory.file()}.${name}`;
+    writeFileSync(file, bytes);
+    store.batchDelete([...store.ids()]);
+    const importing = importVectors(store, file, { batchSize: 100 });
+    const thrown = (await importing.catch((error: unknown) => error)) as Error;
+    expect(thrown).toMatchObject({ code: 'JVDB_INVALID_ARGUMENT' });
+    expect(store.vectorCount).toBeGreaterThan(0);
+    expect(thrown.message.endsWith(`; the first ${store.vectorCount} records were imported`)).toBe(true);
+  }
+});
+
+test('a document whose vectors come before its name', async () => {
+  using into = new InMemoryDatabasePersistence();
+  const late = Buffer.from('{"databases":[{"vectors":[{"id":1,"data":[1,2]}],"name":"db"}]}');
+  const message = /name it by the option database; in a JSON document "name" and "schema" must come before "vectors"/;
+  await expectRejection(importDatabases(into, late), 'JVDB_INVALID_ARGUMENT', message);
+  expect(into.listDatabases()).toEqual([]);
+});
