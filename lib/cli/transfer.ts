@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { FORMATS, type FormatName } from '../formats/recognise.js';
+import type { InvalidRecord } from '../formats/types.js';
 import type { RecordOptions, TransferOptions, TransferProgress } from '../transfer/types.js';
 import { wholeNumber } from './arguments.js';
 import type { Context } from './context.js';

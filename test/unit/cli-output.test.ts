@@ -1,5 +1,5 @@
 /** What the command line prints: on a terminal and elsewhere, for people and for machines. */
-import { PassThrough } from 'node:stream';
+import { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 import { vectorOf } from '../../lib/cli/arguments.js';
 import { bytes, duration, errorLine, Output, Shown, size, UsageError, type Cell } from '../../lib/cli/output.js';
@@ -14,9 +14,16 @@ interface Where {
 
 /** What is written to standard output and error, on a terminal or not. */
 function printed(print: (output: Output) => void, { json = false, isTTY = false }: Where = {}): object {
-  const [out, err] = [new PassThrough(), new PassThrough()].map((one) => Object.assign(one, { isTTY }));
-  print(new Output(json, out as unknown as WriteStream, err as unknown as WriteStream));
-  return { out: String(out!.read() ?? ''), err: String(err!.read() ?? '') };
+  const texts = { out: '', err: '' };
+  const streamOf = (name: 'out' | 'err'): WriteStream => {
+    const write = (chunk: Buffer, _: string, done: () => void): void => {
+      texts[name] += chunk.toString();
+      done();
+    };
+    return Object.assign(new Writable({ write }), { isTTY }) as unknown as WriteStream;
+  };
+  print(new Output(json, streamOf('out'), streamOf('err')));
+  return texts;
 }
 
 const table = (rows: readonly Record<string, Cell>[], where?: Where): object =>
