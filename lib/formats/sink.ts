@@ -4,12 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { invalid, shown } from '../arguments.js';
-import { codeOf, syncDirectory } from '../directories.js';
+import { codeOf, renameNew, syncDirectory } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 import { databaseIn } from './databases.js';
 import { StreamOutput } from './stream-output.js';
@@ -93,7 +93,8 @@ async function writeFile(
   try {
     await writePieces(name, file, pieces, onBytes, () => file.sync());
     await attempt(name, async () => {
-      await (overwrite ? rename(temporary, target) : renameNew(temporary, target));
+      if (!overwrite) return renameNew(temporary, target);
+      await rename(temporary, target);
       syncDirectory(path.dirname(target));
     });
   } catch (thrown) {
@@ -160,22 +161,6 @@ async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
     const { bytesWritten } = await file.write(piece, at, piece.length - at);
     at += bytesWritten;
   }
-}
-
-const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
-
-// A link fails where the name is taken, which no rename does.
-async function renameNew(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (thrown) {
-    if (!NO_LINKS.includes(codeOf(thrown))) throw thrown;
-    // FAT has none: the name is taken by an empty file first.
-    await (await open(to, 'wx')).close();
-    await rename(from, to);
-    return;
-  }
-  await rm(from);
 }
 
 async function writeStream(
