@@ -98,3 +98,14 @@ test('a document whose vectors come before its name', async () => {
   await expectRejection(importDatabases(into, late), 'JVDB_INVALID_ARGUMENT', message);
   expect(into.listDatabases()).toEqual([]);
 });
+
+test('a schema behind the vectors is told, not passed over', async () => {
+  using databases = new InMemoryDatabasePersistence();
+  const text = '{"databases":[{"name":"db","vectors":[{"id":1,"data":[1]}],"schema":{"distance_metric":"dot"}}]}';
+  const importing = importDatabases(databases, Buffer.from(text), { database: 'db' });
+  await expectRejection(
+    importing,
+    'JVDB_INVALID_ARGUMENT',
+    /the schema of the database "db" stands behind its vectors/,
+  );
+});

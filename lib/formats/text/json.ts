@@ -60,6 +60,10 @@ class DocumentReader {
         if (found) throw input.unexpected('no second array of vectors');
         found = true;
         yield* this.#vectors(declared);
+      } else if (key === 'schema' && found) {
+        // They were read without it.
+        const of = declared.name === undefined ? 'a database' : `the database ${shown(declared.name)}`;
+        throw unreadable(this.#source, `the schema of ${of} stands behind its vectors; put it before them`);
       } else if (key === 'name') declared.name = this.#name(await input.parsed());
       else if (key === 'schema') Object.assign(declared, this.#schema(await input.parsed(), declared.name));
       else await input.skip();

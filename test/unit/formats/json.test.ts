@@ -70,8 +70,11 @@ test('writes the document, and reads it with its types', async () => {
 });
 
 test('a database alone, records alone, a schema behind its vectors', async () => {
-  const [one] = await read('{"vectors":[{"id":"a","data":[1]}],"schema":{"dimension":5},"name":"late"}');
+  const [one] = await read('{"vectors":[{"id":"a","data":[1]}],"name":"late"}');
   expect(one).toMatchObject({ name: undefined, dimension: undefined, ids: ['a'] });
+  await expect(read('{"vectors":[{"id":"a","data":[1]}],"schema":{"dimension":5}}')).rejects.toThrow(
+    'the schema of a database stands behind its vectors; put it before them',
+  );
   const [array] = await read('\uFEFF [ {"id":1,"embedding":[1,2]} , {"id":2,"embedding":[3,4]} ] ');
   expect(array).toMatchObject({ name: undefined, ids: [1, 2], invalid: [] });
   expect((await read('[]'))[0]).toMatchObject({ ids: [], position: 0 });
