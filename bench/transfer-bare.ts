@@ -106,12 +106,12 @@ const PARQUET: Bare = {
   async read(file) {
     const { asyncBufferFromFile, parquetReadObjects } = await import('hyparquet');
     const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file) });
-    return rows.map(({ data }) => Float32Array.from(data as number[])).length;
+    return rows.map(({ vector }) => Float32Array.from(vector as number[])).length;
   },
   async write(file, words) {
     const { parquetWriteBuffer } = await import('hyparquet-writer');
     const data = words.ids.map((_, i) => Array.from(vectorOf(words, i)));
-    const columns = { id: words.ids, data, metadata: words.metadata };
+    const columns = { id: words.ids, metadata: words.metadata, vector: data };
     const columnData = Object.entries(columns).map(([name, values]) => ({ name, data: values }));
     writeSync(file, new Uint8Array(parquetWriteBuffer({ columnData })));
   },
@@ -120,7 +120,7 @@ const PARQUET: Bare = {
 const ARROW: Bare = {
   async read(file) {
     const { tableFromIPC } = await import('apache-arrow');
-    const vectors = tableFromIPC(readFileSync(file)).getChild('data');
+    const vectors = tableFromIPC(readFileSync(file)).getChild('vector');
     let count = 0;
     for (const vector of vectors ?? []) {
       (vector as { toArray(): Float32Array }).toArray().slice();
@@ -134,7 +134,7 @@ const ARROW: Bare = {
     const values = arrow.makeData({ type: new arrow.Float32(), data: words.vectors });
     const data = new arrow.Vector([arrow.makeData({ type, length: words.count, nullCount: 0, child: values })]);
     const texts = (all: string[]): unknown => arrow.vectorFromArray(all, new arrow.Utf8());
-    const columns = { id: texts(words.ids), data, metadata: texts(words.metadata) };
+    const columns = { id: texts(words.ids), metadata: texts(words.metadata), vector: data };
     writeSync(file, arrow.tableToIPC(new arrow.Table(columns as never), 'file'));
   },
 };
