@@ -6,10 +6,13 @@
 const { spawnSync } = require('node:child_process');
 const {
   chmodSync,
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -30,9 +33,12 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 function say(program, args, { cwd = scratch, env = {}, status = 0 } = {}) {
   const all = { ...process.env, ...env };
   for (const name of ['NODE_PATH', 'JVDB_PREBUILD', 'LIBC', 'npm_config_nodedir']) delete all[name];
-  const ended = spawnSync(program, args, { cwd, env: all, encoding: 'utf8', timeout: 1_200_000 });
+  // To a file: of what doesn't fit a pipe, as with the one line of a minified bundle, Node loses the end where it fails.
+  const output = openSync(at('said'), 'w');
+  const ended = spawnSync(program, args, { cwd, env: all, stdio: ['ignore', output, output], timeout: 1_200_000 });
+  closeSync(output);
   if (ended.error) throw ended.error;
-  const said = ended.stdout + ended.stderr;
+  const said = readFileSync(at('said'), 'utf8');
   if (ended.status === status) return said;
   const lines = said.split('\n').map((line) => line.slice(0, 300));
   const what = `${path.basename(program)} ${args.join(' ')}: status ${ended.status}, not ${status}`;
