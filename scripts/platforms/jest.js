@@ -34,7 +34,9 @@ function compile(folder, to) {
   for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const place = path.join(folder, entry.name);
     if (entry.isDirectory() && !LEFT.has(entry.name)) compile(place, to);
-    else if (/\.(c|cjs|jvdb|json|npz)$/.test(place)) cpSync(path.join(root, place), path.join(to, place));
+    // A package.json would make a package of its folder, from which none is 'jvdb'.
+    else if (/\.(c|cjs|jvdb|npz)$|(?<!package(-lock)?)\.json$/.test(place))
+      cpSync(path.join(root, place), path.join(to, place));
     else if (/(?<!\.d)\.ts$/.test(place)) {
       const { code } = transformFileSync(path.join(root, place), { ...options, swcrc: false });
       writeFileSync(path.join(to, place.replace(/ts$/, 'js')), code);
