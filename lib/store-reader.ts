@@ -1,15 +1,7 @@
 import { canonicalId, changesOptions, checkedIds, toIdColumn } from './arguments.js';
 import { fromJson } from './metadata.js';
 import { changesOf, recordsOf } from './columns.js';
-import {
-  guard,
-  guardAsync,
-  native,
-  type ChangeColumns,
-  type ChangeCursor,
-  type Cursor,
-  type EntryColumns,
-} from './native.js';
+import { guard, guardAsync, native, type ChangeColumns, type Cursor, type EntryColumns } from './native.js';
 import { HANDLE } from './store-handle.js';
 import { StoreSearcher } from './store-searcher.js';
 import type { Change, ChangesOptions, VectorId, VectorRecord } from './types.js';
@@ -18,6 +10,14 @@ import type { Change, ChangesOptions, VectorId, VectorRecord } from './types.js'
 export const COLUMNS: unique symbol = Symbol('columns');
 /** Names what gives a store's changes by column. */
 export const CHANGES: unique symbol = Symbol('changes');
+
+/** A snapshot by column. */
+interface Columns<T> {
+  /** Some rows; none at the end. */
+  next: () => Promise<T>;
+  /** Gives it back. */
+  end: () => void;
+}
 
 /**
  * What a store can be asked: by likeness, by id, one after the other.
@@ -144,21 +144,21 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @returns an iterator
    */
   entries(): AsyncIterableIterator<VectorRecord<M, I>> {
-    const entries = this.#entries(guard(() => native.cursor(this[HANDLE])));
+    const entries = this.#entries(this[COLUMNS]());
     void entries.next(); // as in ids()
     return entries;
   }
 
-  async *#entries(cursor: Cursor): AsyncIterableIterator<VectorRecord<M, I>> {
+  async *#entries(cursor: Columns<EntryColumns>): AsyncIterableIterator<VectorRecord<M, I>> {
     try {
       yield undefined as never;
       for (;;) {
-        const columns = await guardAsync(() => native.cursorEntries(cursor));
+        const columns = await cursor.next();
         if (columns[0].length === 0) return;
         yield* recordsOf<M, I>(columns, this.dimension);
       }
     } finally {
-      native.cursorEnd(cursor);
+      cursor.end();
     }
   }
 
@@ -166,10 +166,10 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @internal
    * @returns all records as of this call by column, some at a time, and how many there are; end it
    */
-  [COLUMNS](): { readonly count: number; next: () => Promise<EntryColumns>; end: () => void } {
+  [COLUMNS](): Columns<EntryColumns> & { count: () => number } {
     const cursor = guard(() => native.cursor(this[HANDLE]));
     return {
-      count: guard(() => native.cursorCount(cursor)),
+      count: () => guard(() => native.cursorCount(cursor)),
       next: () => guardAsync(() => native.cursorEntries(cursor)),
       end: () => {
         native.cursorEnd(cursor);
@@ -195,10 +195,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<M, I>> {
     const { sinceLsn, signal } = guard(() => changesOptions(options));
     signal?.throwIfAborted();
-    const changes = this.#changes(
-      guard(() => native.changeCursor(this[HANDLE], sinceLsn)),
-      signal,
-    );
+    const changes = this.#changes(this[CHANGES](sinceLsn), signal);
     void changes.next(); // as in ids()
     return changes;
   }
@@ -208,7 +205,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
    * @param sinceLsn - as for changes()
    * @returns the same changes by column, some at a time, none at the end; end it
    */
-  [CHANGES](sinceLsn: number): { next: () => Promise<ChangeColumns>; end: () => void } {
+  [CHANGES](sinceLsn: number): Columns<ChangeColumns> {
     const cursor = guard(() => native.changeCursor(this[HANDLE], sinceLsn));
     return {
       next: () => guardAsync(() => native.cursorChanges(cursor)),
@@ -218,12 +215,15 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
     };
   }
 
-  async *#changes(cursor: ChangeCursor, signal: AbortSignal | undefined): AsyncIterableIterator<Change<M, I>> {
+  async *#changes(
+    cursor: Columns<ChangeColumns>,
+    signal: AbortSignal | undefined,
+  ): AsyncIterableIterator<Change<M, I>> {
     try {
       yield undefined as never;
       for (;;) {
         signal?.throwIfAborted();
-        const columns = await guardAsync(() => native.cursorChanges(cursor));
+        const columns = await cursor.next();
         if (columns[0].length === 0) return;
         for (const change of changesOf<M, I>(columns, this.dimension)) {
           signal?.throwIfAborted();
@@ -231,7 +231,7 @@ export abstract class StoreReader<M extends object, I extends VectorId> extends 
         }
       }
     } finally {
-      native.changeCursorEnd(cursor);
+      cursor.end();
     }
   }
 }

@@ -36,7 +36,7 @@ export class StoreTable implements CountingTable {
     this.idType = store.idType;
     this.allowNonFinite = store.allowNonFinite;
     this.#columns = store[COLUMNS]();
-    this.count = this.#columns.count;
+    this.count = this.#columns.count();
     this.#close = close;
   }
 
