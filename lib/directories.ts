@@ -38,7 +38,7 @@ export function system<T>(action: string, call: () => T): T {
   try {
     return call();
   } catch (cause) {
-    throw failure(action, cause);
+    throw systemError(action, cause);
   }
 }
 
@@ -53,13 +53,35 @@ export async function systemAsync<T>(action: string, call: () => Promise<T>): Pr
   try {
     return await call();
   } catch (cause) {
-    throw failure(action, cause);
+    throw systemError(action, cause);
   }
 }
 
-function failure(action: string, cause: unknown): JvdbError {
+/**
+ * What a call of Node's own threw, as an error of ours.
+ *
+ * @param action - what it does, for messages
+ * @param cause - what was thrown; a JvdbError stays as it is
+ * @returns the error
+ */
+export function systemError(action: string, cause: unknown): JvdbError {
   if (cause instanceof JvdbError) return cause;
   return new JvdbError(CODES[codeOf(cause)] ?? 'JVDB_IO', `cannot ${action}: ${describe(cause)}`, { cause });
+}
+
+/**
+ * Lets a file be missing.
+ *
+ * @param call - reads it, or looks at it
+ * @returns a promise of what the call gives; undefined where there is no such file
+ */
+export async function unlessMissing<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
 }
 
 /**
@@ -92,6 +114,32 @@ export function makeDirectory(directory: string): void {
   }
 }
 
+/**
+ * Writes a file as a whole, in the place of one that may be there; durable when the promise is fulfilled. Only its owner
+ * may read it.
+ *
+ * @param file - its path
+ * @param text - all that is to be in it
+ * @param temporary - the name that it has until then, in the same directory
+ * @throws Node's error; the file is as it was then
+ */
+export async function replaceFile(file: string, text: string, temporary: string): Promise<void> {
+  try {
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw thrown;
+  }
+  syncDirectory(path.dirname(path.resolve(file)));
+}
+
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
 
 /**
@@ -102,14 +150,21 @@ const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
  * @throws Node's error, with the code EEXIST where the name is taken
  */
 export async function renameNew(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to); // fails where the name is taken, which no rename does
-    await rm(from);
-  } catch (thrown) {
-    if (!NO_LINKS.includes(codeOf(thrown))) throw thrown;
-    // FAT has none: the name is taken by an empty file first.
-    await (await open(to, 'wx')).close();
+  if (await linked(from, to)) await rm(from);
+  else {
+    await (await open(to, 'wx')).close(); // the name is taken by an empty file first
     await rename(from, to);
   }
   syncDirectory(path.dirname(path.resolve(to)));
+}
+
+// A link fails where the name is taken, which no rename does; but FAT has none.
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (thrown) {
+    if (NO_LINKS.includes(codeOf(thrown))) return false;
+    throw thrown;
+  }
 }

@@ -3,7 +3,7 @@ import { lstatSync, statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { invalid } from '../arguments.js';
-import { codeOf, systemAsync } from '../directories.js';
+import { systemAsync, unlessMissing } from '../directories.js';
 import { manifestOf } from './manifest.js';
 import type { BackupInfo } from './types.js';
 
@@ -41,14 +41,7 @@ export function isThere(backup: BackupInfo): boolean {
  * @returns them; none where it isn't there
  */
 export async function filesIn(folder: string): Promise<string[]> {
-  return systemAsync(`list ${folder}`, async () => {
-    try {
-      return await readdir(folder);
-    } catch (thrown) {
-      if (codeOf(thrown) === 'ENOENT') return [];
-      throw thrown;
-    }
-  });
+  return systemAsync(`list ${folder}`, async () => (await unlessMissing(() => readdir(folder))) ?? []);
 }
 
 /**

@@ -1,8 +1,8 @@
 /** The manifests of a backup directory: a JSON file beside each backup, with a checksum of its own. */
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { syncDirectory, systemAsync } from '../directories.js';
+import { replaceFile, systemAsync } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 import type { BackupInfo } from './types.js';
 
@@ -41,18 +41,8 @@ export async function writeManifest(info: BackupInfo): Promise<void> {
     createdAt: createdAt.toISOString(),
   };
   const target = manifestOf(file);
-  const temporary = `${target}.tmp`;
-  await systemAsync(`write ${target}`, async () => {
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify({ ...stored, sha256: digest(stored) }, undefined, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, target);
-    syncDirectory(path.dirname(target));
-  });
+  const text = `${JSON.stringify({ ...stored, sha256: digest(stored) }, undefined, 2)}\n`;
+  await systemAsync(`write ${target}`, () => replaceFile(target, text, `${target}.tmp`));
 }
 
 function damaged(file: string, why: string): JvdbError {

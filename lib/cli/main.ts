@@ -3,7 +3,7 @@
  * 1 failed, 2 wrong usage. Threads: one.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { describe, JvdbError } from '../errors.js';
+import { systemError } from '../directories.js';
 import { COMMANDS, type CommandEntry } from './commands/index.js';
 import { Context, type GlobalOptions } from './context.js';
 import { errorLine, UsageError } from './output.js';
@@ -46,8 +46,7 @@ export async function main(args: readonly string[], version: string): Promise<nu
 
 function cannotPrint(error: NodeJS.ErrnoException): never {
   if (error.code === 'EPIPE') process.exit(0);
-  const code = error.code === 'ENOSPC' ? 'JVDB_NO_SPACE' : 'JVDB_IO';
-  process.stderr.write(`${errorLine(new JvdbError(code, `cannot write to standard output: ${describe(error)}`))}\n`);
+  process.stderr.write(`${errorLine(systemError('write to standard output', error))}\n`);
   process.exit(1);
 }
 

@@ -3,14 +3,13 @@
  * A file gets its name when it is whole and on the disk. Threads: one call at a time.
  */
 import { randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { invalid, shown } from '../arguments.js';
-import { codeOf, renameNew, syncDirectory } from '../directories.js';
-import { describe, JvdbError } from '../errors.js';
+import { codeOf, renameNew, syncDirectory, systemError, unlessMissing } from '../directories.js';
+import { JvdbError } from '../errors.js';
 import { databaseIn } from './databases.js';
 import { StreamOutput } from './stream-output.js';
 
@@ -71,18 +70,13 @@ async function* zipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-function cannot(what: string, thrown: unknown): JvdbError {
-  const code = ['ENOSPC', 'EDQUOT'].includes(codeOf(thrown)) ? 'JVDB_NO_SPACE' : 'JVDB_IO';
-  return new JvdbError(code, `cannot write ${what}: ${describe(thrown)}`, { cause: thrown });
-}
-
 async function writeFile(
   name: string,
   pieces: AsyncIterable<Uint8Array>,
   overwrite: boolean,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const found = await attempt(name, () => statOf(name));
+  const found = await attempt(name, () => unlessMissing(() => stat(name)));
   if (found?.isDirectory() === true) throw invalid(`cannot write ${name}: it is a directory; name a file in it`);
   if (found?.isFile() === false) return writePieces(name, await attempt(name, () => open(name, 'w')), pieces, onBytes);
   if (found !== undefined && !overwrite) throw exists(name);
@@ -106,15 +100,6 @@ async function writeFile(
 async function refuseDatabase(name: string): Promise<void> {
   const database = await attempt(name, async () => Promise.resolve(databaseIn(name)));
   if (database !== undefined) throw invalid(`cannot write ${name}: it is ${database}; give another name`);
-}
-
-async function statOf(name: string): Promise<Stats | undefined> {
-  try {
-    return await stat(name);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return undefined;
-    throw thrown;
-  }
 }
 
 // And closes the file.
@@ -148,7 +133,7 @@ async function attempt<T>(name: string, call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (thrown) {
     if (codeOf(thrown) === 'EEXIST') throw exists(name); // meanwhile
-    if (codeOf(thrown) !== 'ENOENT') throw cannot(name, thrown);
+    if (codeOf(thrown) !== 'ENOENT') throw systemError(`write ${name}`, thrown);
     const directory = path.dirname(path.resolve(name));
     throw new JvdbError('JVDB_NOT_FOUND', `cannot write ${name}: there is no directory ${directory}`, {
       cause: thrown,
@@ -178,7 +163,7 @@ async function writeStream(
     }
     await output.finish();
   } catch (thrown) {
-    throw output.failure === undefined ? thrown : cannot('the output', output.failure);
+    throw output.failure === undefined ? thrown : systemError('write the output', output.failure);
   } finally {
     output.release();
   }

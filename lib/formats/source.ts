@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 import { createGunzip } from 'node:zlib';
 import { unlessAborted } from '../abort.js';
+import { systemError } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 import { invalid, shown } from '../arguments.js';
 import type { Source } from './types.js';
@@ -62,7 +63,7 @@ async function openFile(path: string): Promise<{ handle: FileHandle; size: numbe
     return { handle, size: stats.isFile() ? stats.size : undefined };
   } catch (thrown) {
     await handle?.close();
-    throw ioError(`cannot open ${path}`, thrown);
+    throw systemError(`open ${path}`, thrown);
   }
 }
 
@@ -96,12 +97,6 @@ function destroyStream(input: ImportSource): void {
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function ioError(what: string, thrown: unknown): JvdbError {
-  if (thrown instanceof JvdbError) return thrown;
-  const code = (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? 'JVDB_NOT_FOUND' : 'JVDB_IO';
-  return new JvdbError(code, `${what}: ${describe(thrown)}`, { cause: thrown });
-}
 
 // What was looked at already, and what follows.
 async function* again(head: readonly Buffer[], rest: AsyncIterator<Buffer, void>): AsyncGenerator<Buffer, void> {
@@ -169,7 +164,7 @@ class Opened implements OpenSource {
         this.doneBytes = Math.min(this.doneBytes + filled, this.totalBytes ?? Infinity); // in any order
         return buffer.subarray(0, filled);
       } catch (thrown) {
-        throw ioError(`cannot read ${this.name}`, thrown);
+        throw systemError(`read ${this.name}`, thrown);
       }
     };
   }
@@ -205,7 +200,7 @@ class Opened implements OpenSource {
       }
     } catch (thrown) {
       this.#signal?.throwIfAborted();
-      throw ioError(`cannot read ${this.name}`, thrown);
+      throw systemError(`read ${this.name}`, thrown);
     }
   }
 

@@ -1,8 +1,7 @@
 /** A JSON value in a file, replaced as a whole. Threads: one at a time for each file. */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { codeOf, syncDirectory, systemAsync } from '../directories.js';
+import { readFile, rm } from 'node:fs/promises';
+import { replaceFile, systemAsync, unlessMissing } from '../directories.js';
 
 /** Keeps a value across the ends of processes. */
 export class KeptFile {
@@ -23,14 +22,7 @@ export class KeptFile {
    * @throws JvdbError `JVDB_IO` where it can't be read
    */
   async load(): Promise<Record<string, unknown> | undefined> {
-    const text = await systemAsync(`read ${this.path}`, async () => {
-      try {
-        return await readFile(this.path, 'utf8');
-      } catch (thrown) {
-        if (codeOf(thrown) === 'ENOENT') return undefined;
-        throw thrown;
-      }
-    });
+    const text = await systemAsync(`read ${this.path}`, () => unlessMissing(() => readFile(this.path, 'utf8')));
     return text === undefined ? undefined : parsed(text);
   }
 
@@ -42,22 +34,7 @@ export class KeptFile {
    */
   async save(value: object): Promise<void> {
     const temporary = `${this.path}.tmp-${randomUUID()}`;
-    await systemAsync(`write ${this.path}`, async () => {
-      try {
-        const file = await open(temporary, 'wx', 0o600);
-        try {
-          await file.writeFile(JSON.stringify(value));
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(temporary, this.path);
-        syncDirectory(path.dirname(this.path));
-      } catch (thrown) {
-        await rm(temporary, { force: true });
-        throw thrown;
-      }
-    });
+    await systemAsync(`write ${this.path}`, () => replaceFile(this.path, JSON.stringify(value), temporary));
   }
 
   /** Removes it, if it is there. */

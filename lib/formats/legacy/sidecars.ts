@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { invalid, shown } from '../../arguments.js';
-import { codeOf, systemAsync } from '../../directories.js';
+import { systemAsync, unlessMissing } from '../../directories.js';
 import { describe } from '../../errors.js';
 import { toJson } from '../../metadata.js';
 import type { DistanceMetric } from '../../types.js';
@@ -50,14 +50,7 @@ export async function readSidecars(filePath: string): Promise<LegacySidecars> {
 }
 
 async function readObject(file: string): Promise<object | undefined> {
-  const bytes = await systemAsync(`read ${file}`, async () => {
-    try {
-      return await readFile(file);
-    } catch (thrown) {
-      if (codeOf(thrown) === 'ENOENT') return undefined;
-      throw thrown;
-    }
-  });
+  const bytes = await systemAsync(`read ${file}`, () => unlessMissing(() => readFile(file)));
   if (bytes === undefined) return undefined;
   const wayOut = 'mend it, or move it away to import without it';
   let read: unknown;
