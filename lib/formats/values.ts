@@ -143,6 +143,20 @@ export function metadataOf(value: unknown): string | undefined {
 }
 
 /**
+ * The metadata of a record that has other fields beside it: these, and over them its own.
+ *
+ * @param own - as for `metadataOf`
+ * @param fields - undefined for none
+ * @returns JSON text, undefined for none
+ * @throws Rejection if it is no object, too large or too deep
+ */
+export function metadataWith(own: unknown, fields: Record<string, unknown> | undefined): string | undefined {
+  const text = metadataOf(own);
+  if (fields === undefined) return text;
+  return metadataOf(text === undefined ? fields : { ...fields, ...(JSON.parse(text) as object) });
+}
+
+/**
  * A value of a vector in JSON.
  *
  * @param value - as it was parsed

@@ -1,5 +1,5 @@
 /** What a file begins with: the header and its copy, the superblocks. Threads: no state. */
-import type { Bytes } from './bytes.js';
+import { FileBytes, type Bytes } from './bytes.js';
 import { crc32c } from './crc32c.js';
 import { EXTENT_ALIGNMENT, stridesOf, type Strides } from './geometry.js';
 import type { HeaderPart, PartStatus, SuperblockPart, Whole } from './types.js';
@@ -71,6 +71,18 @@ export function readHeaders(bytes: Bytes, wrong: Wrong): { parts: HeaderPart[]; 
   const parts = heads.map(({ part }) => part);
   if (used === undefined) return { parts, identity: undefined };
   return { parts, identity: identityOf(used.view, wrong) };
+}
+
+/**
+ * The header of a file.
+ *
+ * @param path - of the file
+ * @returns it, or its copy; undefined where neither is whole
+ * @throws JvdbError `JVDB_NOT_FOUND` where there is none, `JVDB_IO` where it can't be read
+ */
+export function headerOf(path: string): HeaderPart | undefined {
+  using bytes = new FileBytes(path);
+  return readHeaders(bytes, () => undefined).parts.find(({ status }) => status === 'whole');
 }
 
 const saying = (status: PartStatus | undefined): string =>

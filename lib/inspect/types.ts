@@ -93,16 +93,8 @@ export interface RecordPart {
   heap?: PartStatus | undefined;
 }
 
-/** What there is in a file. */
-export interface Inspection {
-  path: string;
-  /** Whether nothing is wrong. */
-  ok: boolean;
-  fileBytes: number;
-  /** Figures as of the last flush, from the superblock. */
-  vectorCount: Whole | undefined;
-  deadCount: Whole | undefined;
-  durableLsn: Whole | undefined;
+/** What following the journal found, up to the last whole group. */
+export interface Found {
   /** LSN of the last whole operation. */
   lastLsn: number;
   /** Vectors that all extents have room for. */
@@ -115,12 +107,24 @@ export interface Inspection {
   bytes: number;
   /** Operations of an unfinished group at the end, which don't count. */
   droppedRecords: number;
-  headers: HeaderPart[];
-  superblocks: SuperblockPart[];
   /** The first thousand. */
   extents: ExtentPart[];
   /** As many as were asked for. */
   records: RecordPart[];
+}
+
+/** What there is in a file. */
+export interface Inspection extends Found {
+  path: string;
+  /** Whether nothing is wrong. */
+  ok: boolean;
+  fileBytes: number;
+  /** Figures as of the last flush, from the superblock. */
+  vectorCount: Whole | undefined;
+  deadCount: Whole | undefined;
+  durableLsn: Whole | undefined;
+  headers: HeaderPart[];
+  superblocks: SuperblockPart[];
   errorCount: number;
   /** The first hundred. */
   errors: VerifyError[];

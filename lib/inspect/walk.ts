@@ -7,23 +7,9 @@ import type { Extent, Extents } from './extents.js';
 import { RECORD_BYTES } from './geometry.js';
 import type { Identity, Superblock, Wrong } from './heads.js';
 import { fits, partOf, RecordReader, slotOf, type Payload, type Place, type RawRecord } from './records.js';
-import type { ExtentPart, RecordPart } from './types.js';
+import type { Found, RecordPart } from './types.js';
 
 const MOST_EXTENTS = 1000;
-
-/** What was found, up to the last whole group. */
-export interface Found {
-  lastLsn: number;
-  capacity: number;
-  extentCount: number;
-  recordCount: number;
-  putCount: number;
-  deleteCount: number;
-  bytes: number;
-  droppedRecords: number;
-  extents: ExtentPart[];
-  records: RecordPart[];
-}
 
 /** How a walk is made. */
 export interface WalkOptions {

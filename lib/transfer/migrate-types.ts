@@ -27,14 +27,8 @@ export interface MigrateOptions extends Omit<RecordOptions, 'format' | 'firstId'
   allowNonFinite?: boolean | undefined;
 }
 
-/** One database that was migrated. */
-export interface MigratedDatabase extends Reconciled {
-  /** The old file. */
-  from: string;
-  /** The new file. */
-  to: string;
-  /** Whose the old file is: 'legacy' of the old server, 'jvdb' of this package. */
-  kind: 'legacy' | 'jvdb';
+/** What was read, and what became of it. */
+export interface PassCounts {
   /** Vectors stored in the new database; one that is changed while it is read may count twice. */
   taken: number;
   /** Vectors that were not newer than the pass before. */
@@ -47,6 +41,16 @@ export interface MigratedDatabase extends Reconciled {
   invalid: number;
   /** Changes of a database that is in use which are not durable there yet: they are for the next pass. */
   pending: number;
+}
+
+/** One database that was migrated. */
+export interface MigratedDatabase extends PassCounts, Reconciled {
+  /** The old file. */
+  from: string;
+  /** The new file. */
+  to: string;
+  /** Whose the old file is: 'legacy' of the old server, 'jvdb' of this package. */
+  kind: 'legacy' | 'jvdb';
   /** Vectors that the new database has now. */
   vectorCount: number;
   /** What comparing found, where that was asked for. */

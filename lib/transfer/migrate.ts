@@ -49,8 +49,9 @@ export async function migrate(from: string, to: string, options: MigrateOptions 
   check(from, to, options);
   const began = performance.now();
   const run = new Run(options);
-  const gone = isDirectory(from) ? await run.directory(from, to) : [];
-  if (!isDirectory(from)) {
+  let gone: string[] = [];
+  if (isDirectory(from)) gone = await run.directory(from, to);
+  else {
     const place = isDirectory(to)
       ? path.join(to, `${await nameOf({ file: from, place: placeName(from) })}${ENDING}`)
       : to;

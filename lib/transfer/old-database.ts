@@ -2,6 +2,7 @@
 import type { Batch } from '../formats/types.js';
 import type { MemoryMappedVectorStore } from '../store.js';
 import type { DistanceMetric, IdType, VectorId } from '../types.js';
+import type { PassCounts } from './migrate-types.js';
 import type { RecordOptions } from './types.js';
 
 /** The store that is filled: what its ids are shows at run time. */
@@ -16,21 +17,9 @@ export interface OldOptions extends RecordOptions {
 }
 
 /** What one pass did. */
-export interface PassResult {
+export interface PassResult extends PassCounts {
   /** Where the next one goes on. */
   position: string;
-  /** Vectors stored in the new database. */
-  taken: number;
-  /** Not newer than the pass before. */
-  skipped: number;
-  /** Deleted in the old one: marked entries, or changes. */
-  deleted: number;
-  /** Of those taken, such as have no id but `hash:` and 16 digits. */
-  withoutId: number;
-  /** Records that were passed over. */
-  invalid: number;
-  /** Changes that are not durable yet, and left for the next pass. */
-  pending: number;
   /** How many vectors the new database should have then; undefined where that isn't known. */
   expected: number | undefined;
   /** Whether what was deleted can't be told from this pass alone. */

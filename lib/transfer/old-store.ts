@@ -1,8 +1,7 @@
 /** A database of this package, to migrate from by its journal. Threads: the one that opened it. */
 import { JvdbError } from '../errors.js';
 import type { Batch } from '../formats/types.js';
-import { FileBytes } from '../inspect/bytes.js';
-import { readHeaders } from '../inspect/heads.js';
+import { headerOf } from '../inspect/heads.js';
 import type { ChangeColumns } from '../native.js';
 import { CHANGES } from '../store-reader.js';
 import { MemoryMappedVectorStore } from '../store.js';
@@ -41,9 +40,7 @@ class OldStore implements OldDatabase {
   constructor(store: NewStore, onlyDurable: boolean) {
     this.#store = store;
     this.#onlyDurable = onlyDurable;
-    using bytes = new FileBytes(store.filePath);
-    const { parts } = readHeaders(bytes, () => undefined); // opening it has refused what is wrong
-    const [header] = parts.filter(({ status }) => status === 'whole');
+    const header = headerOf(store.filePath);
     this.identity = header?.databaseId ?? '';
     this.scanColumn = header?.scanColumn;
   }

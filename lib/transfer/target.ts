@@ -1,7 +1,6 @@
 /** What can be imported into: a store, or a database by name. */
 import { invalid, shown } from '../arguments.js';
-import { FileBytes } from '../inspect/bytes.js';
-import { readHeaders } from '../inspect/heads.js';
+import { headerOf } from '../inspect/heads.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import type { IdType, VectorId } from '../types.js';
@@ -35,10 +34,7 @@ export interface Target {
 
 // A file that is open has a header, or opening it would have failed.
 function databaseId(filePath: string | undefined): string {
-  if (filePath === undefined) return '';
-  using bytes = new FileBytes(filePath);
-  const { parts } = readHeaders(bytes, () => undefined);
-  return parts.find(({ status }) => status === 'whole')?.databaseId ?? '';
+  return (filePath === undefined ? undefined : headerOf(filePath))?.databaseId ?? '';
 }
 
 /**

@@ -1,19 +1,12 @@
 /** jvdb estimate */
 import { Option, type Command } from 'commander';
-import { estimate } from '../../inspect/estimate.js';
+import { estimate, type Load } from '../../inspect/estimate.js';
 import { SCAN_COLUMNS } from '../../open-arguments.js';
 import { wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { bytes } from '../output.js';
 
-interface Options extends GlobalOptions {
-  databases: number;
-  vectors: number;
-  dimension: number;
-  metadataBytes: number;
-  idBytes: number;
-  scanColumn: 'int8' | 'none';
-}
+interface Options extends GlobalOptions, Load {}
 
 /**
  * @param command - see `CommandModule`

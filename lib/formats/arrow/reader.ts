@@ -9,8 +9,8 @@ import { columnOf, type ArrowColumn } from './schema.js';
 import { idAt, JsonValues } from './values.js';
 import { Malformed } from '../malformed.js';
 import { rolesOf, type Roles } from '../columns/roles.js';
-import { rowMetadata, TableRows } from '../columns/rows.js';
-import { Rejection } from '../values.js';
+import { TableRows } from '../columns/rows.js';
+import { metadataWith, Rejection } from '../values.js';
 import type { InBatch, ReadOptions, Source } from '../types.js';
 
 const MAX_DICTIONARIES = 2 ** 30;
@@ -151,7 +151,7 @@ export class ArrowReader {
       const value = new JsonValues(name).at(array, row);
       return value === null || value === undefined ? [] : [[name, value] as const];
     });
-    const text = rowMetadata(own, fields.length === 0 ? undefined : Object.fromEntries(fields));
+    const text = metadataWith(own, fields.length === 0 ? undefined : Object.fromEntries(fields));
     rows.add(found, values?.numbers ?? [], start, end, text);
   }
 }

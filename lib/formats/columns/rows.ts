@@ -1,12 +1,11 @@
 /** Gathers rows of columnar formats into batches. Threads: one call at a time. */
 import { canonicalId, shown } from '../../arguments.js';
-import { areFinite, floatsFor, MAX_DIMENSION, rowsPerBatch } from '../flat-rows.js';
-import { IdReader, metadataOf, Rejection } from '../values.js';
-import type { InBatch, InvalidRecord, ReadOptions } from '../types.js';
+import { areFinite, floatsFor, rowsPerBatch } from '../flat-rows.js';
+import { checkLength, Gatherer } from '../gatherer.js';
+import { IdReader, Rejection } from '../values.js';
+import type { InBatch, ReadOptions } from '../types.js';
 
 const MAX_ID = 2n ** 63n - 1n;
-// What a record takes besides its vector and texts.
-const OVERHEAD = 32;
 
 type Id = number | bigint | string;
 
@@ -18,14 +17,8 @@ export class TableRows {
   readonly #options: ReadOptions;
   readonly #texts: IdReader;
   readonly #hasIds: boolean;
+  readonly #gathered = new Gatherer();
   #dimension: number | undefined;
-  #position = 0;
-  #bytes = 0;
-  #ids: Id[] = [];
-  #metadata: (string | undefined)[] | undefined;
-  #vectors: Float32Array | undefined;
-  #records: number[] = [];
-  #invalid: InvalidRecord[] = [];
 
   /**
    * Makes one for a table.
@@ -42,7 +35,7 @@ export class TableRows {
 
   /** Records so far. */
   get position(): number {
-    return this.#position;
+    return this.#gathered.position;
   }
 
   /**
@@ -56,16 +49,10 @@ export class TableRows {
    * @throws Rejection if it is invalid; to be handed to `reject`
    */
   add(id: unknown, values: Numbers, start: number, end: number, metadata: string | undefined): void {
-    const known = this.#hasIds ? this.#idOf(id) : 0;
-    this.#checkLength(end - start);
+    const known = this.#hasIds ? this.#idOf(id) : undefined;
+    checkLength(end - start, this.#dimension);
     this.#store(values, start, end);
-    const count = this.#records.length;
-    if (this.#hasIds) this.#ids.push(known);
-    if (metadata !== undefined) this.#metadata ??= new Array<undefined>(count).fill(undefined);
-    this.#metadata?.push(metadata);
-    this.#records.push(++this.#position);
-    const texts = (metadata?.length ?? 0) + (typeof known === 'string' ? known.length : 0);
-    this.#bytes += 4 * (end - start) + texts;
+    this.#gathered.add(known, metadata, end - start);
   }
 
   #idOf(id: unknown): Id {
@@ -77,22 +64,14 @@ export class TableRows {
     return this.#options.idType === 'string' ? String(id) : canonicalId(id);
   }
 
-  #checkLength(length: number): void {
-    if (length === 0) throw new Rejection('the vector has no values');
-    if (length !== (this.#dimension ?? length)) {
-      throw new Rejection(`the vector has ${length} values, not ${this.#dimension ?? length}`);
-    }
-    if (length > MAX_DIMENSION) throw new Rejection(`the vector has ${length} values, more than ${MAX_DIMENSION}`);
-  }
-
   #store(values: Numbers, start: number, end: number): void {
     const dimension = end - start;
     // Before a whole row says it, each may have another dimension.
-    if (this.#vectors === undefined || this.#dimension === undefined) {
-      this.#vectors = floatsFor(rowsPerBatch(this.#options, dimension) * dimension);
+    if (this.#gathered.vectors === undefined || this.#dimension === undefined) {
+      this.#gathered.vectors = floatsFor(rowsPerBatch(this.#options, dimension) * dimension);
     }
-    const vectors = this.#vectors;
-    const to = this.#records.length * dimension;
+    const { vectors, count } = this.#gathered;
+    const to = count * dimension;
     if (values instanceof Float32Array || values instanceof Float64Array) {
       vectors.set(values.subarray(start, end), to);
     } else for (let i = 0; i < dimension; i++) vectors[to + i] = Number(values[start + i]);
@@ -112,18 +91,15 @@ export class TableRows {
    */
   reject(thrown: unknown): void {
     if (!(thrown instanceof Rejection)) throw thrown;
-    this.#invalid.push({ record: ++this.#position, reason: thrown.message });
-    this.#bytes += OVERHEAD + thrown.message.length;
+    this.#gathered.reject({ reason: thrown.message });
   }
 
   /** Whether the batch is due. */
   get isFull(): boolean {
-    const rows = this.#records.length;
-    return this.#bytes >= this.#options.batchBytes || (rows > 0 && rows >= this.#room());
-  }
-
-  #room(): number {
-    return rowsPerBatch(this.#options, this.#dimension ?? 1);
+    const { bytes, count } = this.#gathered;
+    return (
+      bytes >= this.#options.batchBytes || (count > 0 && count >= rowsPerBatch(this.#options, this.#dimension ?? 1))
+    );
   }
 
   /**
@@ -132,39 +108,8 @@ export class TableRows {
    * @returns it; nothing where there is nothing in it
    */
   batch(): InBatch[] {
-    const count = this.#records.length;
-    if (count === 0 && this.#invalid.length === 0) return [];
-    const batch: InBatch = {
-      count,
-      ids: this.#hasIds ? this.#ids : undefined,
-      vectors: this.#vectors?.subarray(0, count * (this.#dimension ?? 0)) ?? new Float32Array(0),
-      metadata: this.#metadata,
-      records: this.#invalid.length === 0 ? undefined : this.#records,
-      position: this.#position,
-      invalid: this.#invalid,
-    };
-    this.#bytes = 0;
-    this.#ids = [];
-    this.#metadata = undefined;
-    this.#vectors = undefined;
-    this.#records = [];
-    this.#invalid = [];
-    return [batch];
+    return this.#gathered.batch(this.#dimension, this.#hasIds);
   }
-}
-
-/**
- * The metadata of a row: the fields of other columns, and over them its own.
- *
- * @param own - of the column for metadata: JSON text or an object; null or undefined for none
- * @param fields - of the other columns, undefined for none
- * @returns JSON text, undefined for none
- * @throws Rejection if it is no object, too large or too deep
- */
-export function rowMetadata(own: unknown, fields: Record<string, unknown> | undefined): string | undefined {
-  const text = metadataOf(own);
-  if (fields === undefined) return text;
-  return metadataOf(text === undefined ? fields : { ...fields, ...(JSON.parse(text) as object) });
 }
 
 /**

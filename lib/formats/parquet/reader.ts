@@ -11,8 +11,8 @@ import { Malformed } from '../malformed.js';
 import { NOT_UTF8, ValueReader, type Hyparquet } from './values.js';
 import type { RandomAccess } from '../random-access.js';
 import { rolesOf, type Roles } from '../columns/roles.js';
-import { rowMetadata, TableRows, type Numbers } from '../columns/rows.js';
-import { Rejection } from '../values.js';
+import { TableRows, type Numbers } from '../columns/rows.js';
+import { metadataWith, Rejection } from '../values.js';
 import type { InBatch, ReadOptions, Source } from '../types.js';
 
 /** The rows of one row group, as far as they are read. */
@@ -151,7 +151,7 @@ export class ParquetReader {
       const value = column.read();
       return value === null || value === undefined ? [] : [[name, value] as const];
     });
-    const metadata = rowMetadata(own, fields.length === 0 ? undefined : Object.fromEntries(fields));
+    const metadata = metadataWith(own, fields.length === 0 ? undefined : Object.fromEntries(fields));
     rows.add(id, vector.entries.values as Numbers, start, end, metadata);
   }
 

@@ -4,7 +4,7 @@ import { shown } from '../../arguments.js';
 import { CsvFields } from './csv-fields.js';
 import { FloatParser } from './float-parser.js';
 import { JsonRecords } from './json-records.js';
-import { IdReader, metadataOf, Rejection } from '../values.js';
+import { IdReader, metadataOf, metadataWith, Rejection } from '../values.js';
 import { TextRows, Row } from './text-rows.js';
 import type { CsvLayout } from './csv-header.js';
 import type { InBatch, ReadOptions } from '../types.js';
@@ -152,10 +152,8 @@ export class CsvRows {
   #metadata(): string | undefined {
     const { metadata, names, others } = this.#layout;
     const text = metadata < 0 ? undefined : this.#texts[metadata];
-    const own = metadataOf(text);
     const fields = others.filter((column) => this.#texts[column] !== '');
-    if (fields.length === 0) return own;
-    const strings = Object.fromEntries(fields.map((column) => [names[column] ?? '', this.#texts[column]]));
-    return metadataOf(own === undefined ? strings : { ...strings, ...(JSON.parse(own) as object) });
+    if (fields.length === 0) return metadataOf(text);
+    return metadataWith(text, Object.fromEntries(fields.map((column) => [names[column] ?? '', this.#texts[column]])));
   }
 }

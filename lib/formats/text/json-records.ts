@@ -4,7 +4,7 @@ import { shown } from '../../arguments.js';
 import { describe } from '../../errors.js';
 import { FloatParser } from './float-parser.js';
 import { plainStringEnd, skipSpace, ValueEnd } from './json-values.js';
-import { DATA_KEYS, ID_KEYS, metadataOf, Rejection, valueOf, type IdReader } from '../values.js';
+import { DATA_KEYS, ID_KEYS, metadataOf, metadataWith, Rejection, valueOf, type IdReader } from '../values.js';
 import type { Row } from './text-rows.js';
 
 const [ID, DATA, METADATA, OTHER] = [1, 2, 4, 8];
@@ -211,19 +211,13 @@ export class JsonRecords {
     this.#takeData(record[dataKey], dataKey, row);
     if (Object.hasOwn(record, 'metadata')) row.metadata = metadataOf(record['metadata']);
     const others = Object.entries(record).filter(([key]) => !KINDS.has(key));
-    if (others.length > 0) row.metadata = withOthers(others, row.metadata);
+    if (others.length > 0) row.metadata = metadataWith(row.metadata, Object.fromEntries(others));
   }
-}
-
-// Under those of the metadata, which count where both have a name.
-function withOthers(others: Others, own: string | undefined): string | undefined {
-  const fields = own === undefined ? [] : Object.entries(JSON.parse(own) as object);
-  return metadataOf(Object.fromEntries([...others, ...fields]));
 }
 
 function gathered(others: Others, row: Row): boolean {
   try {
-    row.metadata = withOthers(others, row.metadata);
+    row.metadata = metadataWith(row.metadata, Object.fromEntries(others));
     return true;
   } catch {
     return false;

@@ -1,10 +1,8 @@
 /** Gathers rows of text formats into batches. */
+import { MAX_DIMENSION } from '../flat-rows.js';
+import { checkLength, Gatherer } from '../gatherer.js';
+import type { InBatch } from '../types.js';
 import { Rejection } from '../values.js';
-import type { InBatch, InvalidRecord } from '../types.js';
-
-const MAX_DIMENSION = 65536;
-// What an invalid record takes besides its text.
-const OVERHEAD = 200;
 
 /** A row that is being read; one for many. */
 export class Row {
@@ -59,14 +57,8 @@ export class Row {
 export class TextRows {
   readonly #batchBytes: number;
   #dimension: number | undefined;
+  readonly #gathered = new Gatherer();
   #hasIds: boolean | undefined;
-  #position = 0;
-  #bytes = 0;
-  #ids: (number | bigint | string)[] = [];
-  #metadata: (string | undefined)[] | undefined;
-  #vectors: Float32Array | undefined;
-  #records: number[] = [];
-  #invalid: InvalidRecord[] = [];
 
   /**
    * Makes one for a table.
@@ -89,27 +81,14 @@ export class TextRows {
     this.#check(row);
     const dimension = (this.#dimension ??= row.length);
     this.#hasIds ??= row.id !== undefined;
-    const count = this.#records.length;
-    if (row.id !== undefined) this.#ids.push(row.id);
-    if (typeof row.id === 'string') this.#bytes += row.id.length;
-    this.#vectors ??= new Float32Array(dimension * Math.max(1, Math.ceil(this.#batchBytes / (dimension * 4))));
-    this.#vectors.set(row.values.subarray(0, row.length), count * dimension);
-    if (row.metadata !== undefined) {
-      this.#metadata ??= new Array<undefined>(count).fill(undefined);
-      this.#bytes += row.metadata.length;
-    }
-    this.#metadata?.push(row.metadata);
-    this.#records.push(++this.#position);
-    this.#bytes += row.length * 4;
+    const gathered = this.#gathered;
+    gathered.vectors ??= new Float32Array(dimension * Math.max(1, Math.ceil(this.#batchBytes / (dimension * 4))));
+    gathered.vectors.set(row.values.subarray(0, row.length), gathered.count * dimension);
+    gathered.add(row.id, row.metadata, dimension);
   }
 
   #check({ id, surplus, length: kept }: Row): void {
-    const length = kept + surplus;
-    if (length === 0) throw new Rejection('the vector has no values');
-    if (length !== (this.#dimension ?? length)) {
-      throw new Rejection(`the vector has ${length} values, not ${this.#dimension ?? length}`);
-    }
-    if (length > MAX_DIMENSION) throw new Rejection(`the vector has ${length} values, more than ${MAX_DIMENSION}`);
+    checkLength(kept + surplus, this.#dimension);
     if ((this.#hasIds ?? id !== undefined) !== (id !== undefined)) {
       throw new Rejection(id === undefined ? 'there is no id' : 'there is an id, where the first row has none');
     }
@@ -124,13 +103,12 @@ export class TextRows {
    * @param text - the record
    */
   reject(reason: string, line: number, column: number, text: string): void {
-    this.#invalid.push({ record: ++this.#position, line, column, reason, text });
-    this.#bytes += OVERHEAD + text.length;
+    this.#gathered.reject({ line, column, reason, text });
   }
 
   /** Whether the batch is due. */
   get isFull(): boolean {
-    return this.#bytes >= this.#batchBytes;
+    return this.#gathered.bytes >= this.#batchBytes;
   }
 
   /**
@@ -139,23 +117,6 @@ export class TextRows {
    * @returns it; nothing where there is nothing in it
    */
   batch(): InBatch[] {
-    const count = this.#records.length;
-    if (count === 0 && this.#invalid.length === 0) return [];
-    const batch: InBatch = {
-      count,
-      ids: this.#hasIds === false ? undefined : this.#ids,
-      vectors: this.#vectors?.subarray(0, count * (this.#dimension ?? 0)) ?? new Float32Array(0),
-      metadata: this.#metadata,
-      records: this.#invalid.length === 0 ? undefined : this.#records,
-      position: this.#position,
-      invalid: this.#invalid,
-    };
-    this.#bytes = 0;
-    this.#ids = [];
-    this.#metadata = undefined;
-    this.#vectors = undefined;
-    this.#records = [];
-    this.#invalid = [];
-    return [batch];
+    return this.#gathered.batch(this.#dimension, this.#hasIds !== false);
   }
 }
