@@ -1,4 +1,5 @@
-/** What the tests of formats share: bytes as a source, tables to write, all that was read. */
+/** What the tests of formats share: rows and bytes, tables to write, all that was read, damage. */
+import fc from 'fast-check';
 import type { Batch, Format, InTable, InvalidRecord, OutTable, ReadOptions, Source } from '../lib/formats/types.js';
 
 /**
@@ -95,4 +96,53 @@ export async function found(format: Format, source: Source, options: Partial<Rea
     tables.push(table);
   }
   return tables;
+}
+
+/** Rows of up to so many values, their ids all of one kind, with metadata or without. */
+export function anyRows(dimension: number): fc.Arbitrary<[number | bigint | string, number[], object | undefined][]> {
+  const float = fc.oneof(
+    fc.constantFrom(-0, 2 ** -149, -(2 ** -126), 3.4028234663852886e38),
+    fc.float({ noDefaultInfinity: true, noNaN: true }),
+  );
+  const large = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map((id) => (id < 2n ** 53n ? Number(id) : id));
+  const size = { minLength: 1, maxLength: 20 };
+  const text = fc.oneof(fc.string(size), fc.string({ ...size, unit: 'binary' }));
+  const metadata = fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: undefined });
+  const rowsOf = <T>(id: fc.Arbitrary<T>): fc.Arbitrary<[T, number[], object | undefined][]> =>
+    fc
+      .integer({ min: 1, max: dimension })
+      .chain((d) =>
+        fc.array(fc.tuple(id, fc.array(float, { minLength: d, maxLength: d }), metadata), { maxLength: 9 }),
+      );
+  return fc.oneof(rowsOf(large), rowsOf(text), rowsOf(fc.nat()));
+}
+
+/**
+ * Damages each byte of files by each of `masks`: what is read must be an error, which is undefined, or rows; many
+ * must be errors.
+ */
+export async function damageEachByte(
+  files: readonly Buffer[],
+  masks: readonly number[],
+  read: (bytes: Buffer) => Promise<Found | undefined>,
+): Promise<void> {
+  const stray: unknown[] = [];
+  const note = (reason: unknown): void => void stray.push(reason);
+  process.on('unhandledRejection', note);
+  let errors = 0;
+  for (const bytes of files) {
+    for (let at = 0; at < bytes.length; at++) {
+      for (const mask of masks) {
+        const damaged = Buffer.from(bytes);
+        damaged[at]! ^= mask;
+        const table = await read(damaged);
+        if (table === undefined) errors++;
+        else expect(table.vectors.length + table.invalid.length).toBe(table.position);
+      }
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off('unhandledRejection', note);
+  expect(stray).toEqual([]);
+  expect(errors).toBeGreaterThan(1000);
 }

@@ -11,28 +11,37 @@ export type Store = MemoryMappedVectorStore<Record<string, unknown>, string>;
 /** What comparing finds where nothing differs. */
 export const ALL_THE_SAME = { ok: true, missing: 0, different: 0, extra: 0, examples: [] };
 
-/** A new folder. */
-export function newFolder(directory: Directory): string {
-  const made = directory.file().replace(/\.jvdb$/, '');
-  mkdirSync(made);
-  return made;
-}
+/** Makes folders, and databases of the old server's in them. */
+export class OldServer {
+  readonly #directory: Directory;
 
-/** A database of the old server's in a folder: its file. */
-export function oldDatabase(
-  at: string,
-  entries: OldEntry[] | Buffer,
-  sidecars: { metadata?: unknown; vectors?: unknown } = {},
-): string {
-  mkdirSync(at, { recursive: true });
-  const file = path.join(at, 'vectors.jvdb');
-  writeFileSync(file, Buffer.isBuffer(entries) ? entries : oldFile(entries, { capacity: 64 }));
-  const write = (name: string, value: unknown): void => {
-    if (value !== undefined) writeFileSync(path.join(at, name), JSON.stringify(value));
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
+
+  /** A new folder. */
+  readonly folder = (): string => {
+    const made = this.#directory.file().replace(/\.jvdb$/, '');
+    mkdirSync(made);
+    return made;
   };
-  write('metadata.json', sidecars.metadata);
-  write('vector_metadata.json', sidecars.vectors);
-  return file;
+
+  /** A database in a folder: its file. */
+  readonly database = (
+    entries: OldEntry[] | Buffer,
+    sidecars: { metadata?: unknown; vectors?: unknown } = {},
+    at = this.folder(),
+  ): string => {
+    mkdirSync(at, { recursive: true });
+    const file = path.join(at, 'vectors.jvdb');
+    writeFileSync(file, Buffer.isBuffer(entries) ? entries : oldFile(entries, { capacity: 64 }));
+    const write = (name: string, value: unknown): void => {
+      if (value !== undefined) writeFileSync(path.join(at, name), JSON.stringify(value));
+    };
+    write('metadata.json', sidecars.metadata);
+    write('vector_metadata.json', sidecars.vectors);
+    return file;
+  };
 }
 
 /** Migrates one database; it must not be left out. */

@@ -8,18 +8,12 @@ import {
   migrate,
   PersistentDatabasePersistence,
 } from '../../lib/index.js';
-import { ALL_THE_SAME, newFolder, oldDatabase, one, opened, rows, type Store } from '../migrations.js';
+import { ALL_THE_SAME, OldServer, one, opened, rows, type Store } from '../migrations.js';
 import { Directory, expectRejection, vectorOf } from '../support.js';
-import { type OldEntry } from './formats/legacy-files.js';
 
 const directory = new Directory();
 
-const folder = (): string => newFolder(directory);
-const old = (
-  entries: OldEntry[] | Buffer,
-  sidecars: { metadata?: unknown; vectors?: unknown } = {},
-  at = folder(),
-): string => oldDatabase(at, entries, sidecars);
+const { folder, database: old } = new OldServer(directory);
 
 describe('a database of this package', () => {
   function filled(count: number): Store {

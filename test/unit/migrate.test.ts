@@ -7,19 +7,14 @@ import {
   PersistentDatabasePersistence,
   type InvalidRecord,
 } from '../../lib/index.js';
-import { ALL_THE_SAME, newFolder, oldDatabase, one, opened, rows, type Store } from '../migrations.js';
+import { ALL_THE_SAME, OldServer, one, opened, rows, type Store } from '../migrations.js';
 import { Directory, expectRejection } from '../support.js';
 import { bitsOf, fixture, hashOf, hex, sha256Of, type OldEntry } from './formats/legacy-files.js';
 
 const directory = new Directory();
 const WINDOWS = process.platform === 'win32';
 
-const folder = (): string => newFolder(directory);
-const old = (
-  entries: OldEntry[] | Buffer,
-  sidecars: { metadata?: unknown; vectors?: unknown } = {},
-  at = folder(),
-): string => oldDatabase(at, entries, sidecars);
+const { folder, database: old } = new OldServer(directory);
 
 describe('a file of the old server', () => {
   test.each(['tiny-4x10', 'plain-128x1000', 'longid-4x4'])('becomes a new one, bit by bit: %s', async (name) => {

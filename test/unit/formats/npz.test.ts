@@ -9,7 +9,7 @@ import { writeNpz } from '../../../lib/formats/numpy/npz-writer.js';
 import { npz } from '../../../lib/formats/numpy/npz.js';
 import type { OutTable } from '../../../lib/formats/types.js';
 import { ZipWriter } from '../../../lib/formats/numpy/zip-writer.js';
-import { found, sourceOf, tableOf, written, type Found } from '../../formats.js';
+import { anyRows, found, sourceOf, tableOf, written, type Found } from '../../formats.js';
 
 const code = 'JVDB_INVALID_ARGUMENT';
 const read = async (bytes: Buffer, options = {}): Promise<Found> => (await found(npz, sourceOf(bytes), options))[0]!;
@@ -83,25 +83,10 @@ describe('files of numpy', () => {
   });
 });
 
-const float = fc.oneof(fc.constant(-0), fc.constant(2 ** -149), fc.float({ noDefaultInfinity: true, noNaN: true }));
-const text = fc.oneof(
-  fc.string({ minLength: 1, maxLength: 20 }),
-  fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
-);
-const bigId = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map((id) => (id < 2n ** 53n ? Number(id) : id));
-
 test('what is written comes back, with zip64 or without', async () => {
-  const metadata = fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: undefined });
-  const rowsOf = <T>(id: fc.Arbitrary<T>): fc.Arbitrary<[T, number[], object | undefined][]> =>
-    fc
-      .integer({ min: 1, max: 5 })
-      .chain((d) =>
-        fc.array(fc.tuple(id, fc.array(float, { minLength: d, maxLength: d }), metadata), { maxLength: 9 }),
-      );
-  const given = fc.oneof(rowsOf(bigId), rowsOf(text), rowsOf(fc.nat()));
   await fc.assert(
     fc.asyncProperty(
-      given,
+      anyRows(5),
       fc.integer({ min: 1, max: 99 }),
       fc.integer({ min: 1, max: 999 }),
       async (all, batchBytes, bigFrom) => {
