@@ -29,6 +29,12 @@ import type { IdBatch } from './interface.js';
 import { heldAsyncIterator, heldIterator } from './iterators.js';
 import type { OpenStore } from './open-store.js';
 
+/** Names what lends a database's store. */
+export const LEND: unique symbol = Symbol('lend');
+
+/** Has databases whose stores it can lend. */
+export type Lender = Pick<NamedStores<Record<string, unknown>, VectorId>, typeof LEND>;
+
 type Metadata<M> = readonly (M | string | undefined)[] | undefined;
 
 /** Every call of a store, with a database's name first. Threads: the one that made it. */
@@ -184,6 +190,15 @@ export abstract class NamedStores<M extends object, I extends VectorId> {
   /** @inheritdoc */
   changes(name: string, options?: ChangesOptions): AsyncIterableIterator<Change<M, I>> {
     return this.#use(name, (store, open) => heldAsyncIterator(store.changes(options), this.#hold(open)));
+  }
+
+  /**
+   * @internal
+   * @param name - of a database
+   * @returns its store, which stays open until it is given back
+   */
+  [LEND](name: string): { store: MemoryMappedVectorStore<M, I>; release: () => void } {
+    return this.#use(name, (store, open) => ({ store, release: this.#hold(open) }));
   }
 
   #hold(open: OpenStore<M, I>): () => void {

@@ -7,7 +7,7 @@ import type { DatabasePersistence } from '../persistence/interface.js';
 import { checkName } from '../persistence/names.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import { checkedPersistence } from './target.js';
-import { StoreTable, tableOf, type CountingTable } from './tables.js';
+import { StoreTable, tableOf } from './tables.js';
 import { Teller } from './teller.js';
 import type { ExportDatabasesOptions, ExportOptions, ExportReport, SinkOptions } from './types.js';
 
@@ -62,11 +62,11 @@ export async function exportDatabases(
   options: ExportDatabasesOptions = {},
 ): Promise<ExportReport> {
   checkKeys(options, [...KEYS, 'databases'], 'options of exportDatabases');
-  checkedPersistence(persistence);
+  const from = checkedPersistence(persistence);
   const format = formatFor(sink, options.format);
   const names = options.databases === undefined ? persistence.listDatabases() : checkedDatabases(options.databases);
   for (const name of names) persistence.getDatabaseInfo(name); // that it is there, before anything is written
-  const tables = names.map((name) => async () => tableOf(persistence, name));
+  const tables = names.map((name) => async () => tableOf(from, name));
   return writeTables(format, tables, sink, options);
 }
 
@@ -94,14 +94,14 @@ function formatFor(sink: ExportSink, name: FormatName | undefined): WritableForm
 
 async function writeTables(
   format: WritableFormat,
-  tables: readonly (() => CountingTable | Promise<CountingTable>)[],
+  tables: readonly (() => StoreTable | Promise<StoreTable>)[],
   sink: ExportSink,
   options: SinkOptions,
 ): Promise<ExportReport> {
   const began = performance.now();
   let bytes = 0;
   let records = 0;
-  let current: CountingTable | undefined;
+  let current: StoreTable | undefined;
   const teller = new Teller(options, () => ({
     doneBytes: bytes,
     totalBytes: 0,

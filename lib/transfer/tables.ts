@@ -1,19 +1,12 @@
 /** Stores and databases as tables to export. Threads: as the store's. */
 import type { Batch, OutTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
+import { LEND, type Lender } from '../persistence/named-stores.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import { COLUMNS } from '../store-reader.js';
 
-/** A table that counts what was read of it. */
-export interface CountingTable extends OutTable {
-  /** Records that were read. */
-  readonly done: number;
-  /** Gives what it holds back. */
-  end(): void;
-}
-
 /** A store as of now. */
-export class StoreTable implements CountingTable {
+export class StoreTable implements OutTable {
   readonly name: string;
   readonly dimension: number;
   readonly distanceMetric;
@@ -22,6 +15,7 @@ export class StoreTable implements CountingTable {
   readonly count: number;
   readonly #columns;
   readonly #close: () => void;
+  /** Records that were read. */
   done = 0;
 
   /**
@@ -40,7 +34,7 @@ export class StoreTable implements CountingTable {
     this.#close = close;
   }
 
-  /** Gives its snapshot back. */
+  /** Gives back what it holds. */
   end(): void {
     this.#columns.end();
     this.#close();
@@ -66,58 +60,6 @@ export class StoreTable implements CountingTable {
   }
 }
 
-const ROWS_AT_ONCE = 1000;
-
-/** A database in memory as of now. */
-class MemoryTable implements CountingTable {
-  readonly name: string;
-  readonly dimension: number;
-  readonly distanceMetric;
-  readonly idType;
-  readonly allowNonFinite: boolean;
-  readonly count: number;
-  readonly #entries;
-  done = 0;
-
-  constructor(persistence: DatabasePersistence, name: string) {
-    const { dimension, distanceMetric, idType, allowNonFinite } = persistence.getDatabaseInfo(name);
-    this.name = name;
-    this.dimension = dimension;
-    this.distanceMetric = distanceMetric;
-    this.idType = idType;
-    this.allowNonFinite = allowNonFinite;
-    this.count = persistence.vectorCount(name);
-    this.#entries = persistence.entries(name);
-  }
-
-  end(): void {
-    void this.#entries.return?.();
-  }
-
-  async *rows(): AsyncGenerator<Batch> {
-    let batch = this.#empty();
-    for await (const { id, vector, metadata } of this.#entries) {
-      batch.ids.push(id);
-      batch.vectors.set(vector, batch.count++ * this.dimension);
-      batch.metadata.push(metadata === undefined ? undefined : JSON.stringify(metadata));
-      this.done++;
-      if (batch.count < ROWS_AT_ONCE) continue;
-      yield batch;
-      batch = this.#empty();
-    }
-    if (batch.count > 0) yield { ...batch, vectors: batch.vectors.subarray(0, batch.count * this.dimension) };
-  }
-
-  #empty(): {
-    count: number;
-    ids: (number | bigint | string)[];
-    vectors: Float32Array;
-    metadata: (string | undefined)[];
-  } {
-    return { count: 0, ids: [], vectors: new Float32Array(ROWS_AT_ONCE * this.dimension), metadata: [] };
-  }
-}
-
 /**
  * A database by name, as of now. One in a file needs no place among the open ones, and no lock.
  *
@@ -125,9 +67,12 @@ class MemoryTable implements CountingTable {
  * @param name - which one
  * @returns a promise of its table; end it
  */
-export async function tableOf(persistence: DatabasePersistence, name: string): Promise<CountingTable> {
+export async function tableOf(persistence: DatabasePersistence & Lender, name: string): Promise<StoreTable> {
   const { filePath } = persistence.getDatabaseInfo(name);
-  if (filePath === undefined) return new MemoryTable(persistence, name);
+  if (filePath === undefined) {
+    const { store, release } = persistence[LEND](name);
+    return new StoreTable(store, name, release);
+  }
   const store = await MemoryMappedVectorStore.openAsync(filePath, { readOnly: true });
   return new StoreTable(store, name, () => {
     store.close();

@@ -2,6 +2,7 @@
 import { invalid, shown } from '../arguments.js';
 import { headerOf } from '../inspect/heads.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
+import { NamedStores, type Lender } from '../persistence/named-stores.js';
 import { MemoryMappedVectorStore } from '../store.js';
 import type { IdType, VectorId } from '../types.js';
 
@@ -44,9 +45,8 @@ function databaseId(filePath: string | undefined): string {
  * @returns the same
  * @throws JvdbError `JVDB_INVALID_ARGUMENT`
  */
-export function checkedPersistence(given: unknown): DatabasePersistence {
-  const { getDatabaseInfo, listDatabases } = (given ?? {}) as Partial<DatabasePersistence>;
-  if (typeof getDatabaseInfo === 'function' && typeof listDatabases === 'function') return given as DatabasePersistence;
+export function checkedPersistence(given: unknown): DatabasePersistence & Lender {
+  if (given instanceof NamedStores) return given as unknown as DatabasePersistence & Lender;
   throw invalid(
     `give a PersistentDatabasePersistence or an InMemoryDatabasePersistence as persistence, not ${shown(given)}`,
   );

@@ -91,6 +91,16 @@ test('messages say how much of a file that is cut short was imported', async () 
   }
 });
 
+test('what is in memory is exported as it was given, digit by digit', async () => {
+  using databases = new InMemoryDatabasePersistence();
+  const json = '{"databases":[{"name":"db","vectors":[{"id":1,"data":[1,2]}]}]}';
+  await importDatabases(databases, Buffer.from(json));
+  databases.storeVector('db', 2, [3, 4], '{"large":12345678901234567890}');
+  const file = directory.file().replace(/jvdb$/, 'jsonl');
+  await exportDatabases(databases, file);
+  expect(readFileSync(file, 'utf8')).toContain('"metadata":{"large":12345678901234567890}');
+});
+
 test('a document whose vectors come before its name', async () => {
   using into = new InMemoryDatabasePersistence();
   const late = Buffer.from('{"databases":[{"vectors":[{"id":1,"data":[1,2]}],"name":"db"}]}');
