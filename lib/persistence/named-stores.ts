@@ -33,7 +33,13 @@ import type { OpenStore } from './open-store.js';
 export const LEND: unique symbol = Symbol('lend');
 
 /** Has databases whose stores it can lend. */
-export type Lender = Pick<NamedStores<Record<string, unknown>, VectorId>, typeof LEND>;
+export interface Lender {
+  /**
+   * @param name - of a database
+   * @returns its store, which stays open until it is given back
+   */
+  [LEND](name: string): { store: MemoryMappedVectorStore; release: () => void };
+}
 
 type Metadata<M> = readonly (M | string | undefined)[] | undefined;
 

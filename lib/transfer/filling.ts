@@ -3,10 +3,12 @@
  * passes over what is invalid or was stored before. Threads: as the store's.
  */
 import { invalid } from '../arguments.js';
-import { JvdbError } from '../errors.js';
+import { describe, JvdbError } from '../errors.js';
 import type { InBatch, InvalidRecord } from '../formats/types.js';
+import { IdReader } from '../formats/values.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Target } from './target.js';
+import type { IdType } from '../types.js';
 import type { RecordOptions } from './types.js';
 
 const CHECKPOINT_MS = 5000;
@@ -34,7 +36,7 @@ export class Filling {
   readonly resumedAt: number;
   readonly #source: string;
   readonly #before: string;
-  readonly #target: Target;
+  #target: Target | undefined;
   readonly #options: RecordOptions;
   readonly #checkpoint: Checkpoint | undefined;
   #keptAt = performance.now();
@@ -47,12 +49,18 @@ export class Filling {
 
   /**
    * @param source - its name, for messages
-   * @param target - what to fill
+   * @param target - what to fill; undefined where that isn't known before the first vector
    * @param options - as given by the caller
    * @param resumption - where it goes on, if that is kept
    * @param before - what was imported before, for messages
    */
-  constructor(source: string, target: Target, options: RecordOptions, resumption?: Resumption, before = '') {
+  constructor(
+    source: string,
+    target: Target | undefined,
+    options: RecordOptions,
+    resumption?: Resumption,
+    before = '',
+  ) {
     this.#before = before;
     this.#source = source;
     this.#target = target;
@@ -61,24 +69,59 @@ export class Filling {
     this.resumedAt = resumption?.records ?? 0;
   }
 
+  /** Whether it is known what is filled. */
+  get hasTarget(): boolean {
+    return this.#target !== undefined;
+  }
+
+  /**
+   * Says what is filled, before the first vector.
+   *
+   * @param target - that
+   */
+  fill(target: Target): void {
+    this.#target = target;
+  }
+
   /**
    * Takes the next batch; the one before is stored when the promise is fulfilled.
    *
    * @param batch - as it was read
    */
   async add(batch: InBatch): Promise<void> {
+    this.count(batch);
+    await this.store(batch);
+  }
+
+  /**
+   * Counts the records of the next batch, and tells of those that are invalid.
+   *
+   * @param batch - as it was read
+   * @throws JvdbError where these aren't passed over
+   */
+  count(batch: InBatch): void {
     const before = Math.max(this.position, this.resumedAt);
     this.position = batch.position;
     const fresh = batch.invalid.filter(({ record }) => record > this.resumedAt);
     if (fresh.length > 0) this.#report(fresh, before);
-    const { dimension } = this.#target;
+  }
+
+  /**
+   * Stores the vectors of a batch that was counted; those of the one before are stored when the promise is fulfilled.
+   *
+   * @param batch - as it was read
+   */
+  async store(batch: InBatch): Promise<void> {
+    const target = this.#target;
+    if (target === undefined) return; // no vector yet
+    const { dimension, idType } = target;
     const most = this.#options.batchSize ?? batch.count;
     for (let from = firstAfter(batch, this.resumedAt); from < batch.count; from += most) {
       const to = Math.min(from + most, batch.count);
-      const ids = this.#idsOf(batch, from, to);
+      const ids = this.#idsOf(batch, from, to, idType);
       const position = to === batch.count ? batch.position : recordOf(batch, to - 1);
       await this.#settle();
-      const storing = this.#target.store(
+      const storing = target.store(
         ids,
         batch.vectors.subarray(from * dimension, to * dimension),
         batch.metadata?.slice(from, to),
@@ -86,7 +129,7 @@ export class Filling {
       this.#storing = storing.then(async () => {
         this.stored += to - from;
         this.#storedTo = position;
-        this.#flushSome((to - from) * dimension * 4);
+        this.#flushSome(target, (to - from) * dimension * 4);
         if (performance.now() - this.#keptAt >= CHECKPOINT_MS) await this.#keep();
       });
       this.#storing.catch(() => undefined); // seen by #settle
@@ -107,7 +150,7 @@ export class Filling {
       );
     }
     await this.#flushing;
-    await this.#target.flush();
+    await this.#target?.flush();
     await this.#checkpoint?.remove();
   }
 
@@ -141,28 +184,47 @@ export class Filling {
     await storing;
   }
 
-  #flushSome(bytes: number): void {
+  #flushSome(target: Target, bytes: number): void {
     this.#unflushedBytes += bytes;
     if (this.#unflushedBytes < FLUSH_BYTES || this.#flushing !== undefined) return;
     this.#unflushedBytes = 0;
-    this.#flushing = this.#target.flush().then(() => {
+    this.#flushing = target.flush().then(() => {
       this.#flushing = undefined;
     });
     this.#flushing.catch(() => undefined); // seen by end
   }
 
-  #idsOf(batch: InBatch, from: number, to: number): Float64Array | (number | bigint | string)[] {
-    if (batch.ids !== undefined) return batch.ids.slice(from, to);
+  #idsOf(batch: InBatch, from: number, to: number, idType: IdType): Float64Array | (number | bigint | string)[] {
+    if (batch.ids !== undefined) return this.#converted(batch.ids.slice(from, to), idType);
     const first = this.#options.firstId ?? 0;
+    const last = first + (recordOf(batch, to - 1) - 1);
+    if (last > Number.MAX_SAFE_INTEGER) {
+      throw invalid(`the ids of ${this.#source} from ${first} would pass 2^53-1; give a lower firstId (--first-id)`);
+    }
     const numbers = new Float64Array(to - from);
-    for (let i = 0; i < numbers.length; i++) numbers[i] = first + recordOf(batch, from + i) - 1;
-    return this.#target.idType === 'int64' ? numbers : Array.from(numbers, String);
+    for (let i = 0; i < numbers.length; i++) numbers[i] = first + (recordOf(batch, from + i) - 1);
+    return idType === 'int64' ? numbers : Array.from(numbers, String);
+  }
+
+  // Where the target was known only after the format had begun to read.
+  #converted(ids: (number | bigint | string)[], idType: IdType): (number | bigint | string)[] {
+    const isString = typeof ids[0] === 'string';
+    if (isString === (idType === 'string')) return ids;
+    if (!isString) return ids.map(String);
+    const reader = new IdReader('int64');
+    return ids.map((id) => {
+      try {
+        return reader.fromText(String(id));
+      } catch (thrown) {
+        throw invalid(`${this.#source} can't be imported into a database with ids of type int64: ${describe(thrown)}`);
+      }
+    });
   }
 
   // In the checkpoint is what is stored and durable.
   async #keep(): Promise<void> {
     if (this.#checkpoint === undefined || this.#storedTo <= this.resumedAt) return;
-    await this.#target.flush();
+    await this.#target?.flush();
     await this.#checkpoint.save(this.#storedTo);
     this.#keptAt = performance.now();
   }
@@ -179,16 +241,8 @@ function firstAfter(batch: InBatch, record: number): number {
   return row;
 }
 
-/**
- * The error of records that can't be read.
- *
- * @param name - of the source
- * @param records - what is invalid
- * @param before - records that were imported
- * @param others - what was imported before them
- * @returns it
- */
-export function refusal(name: string, records: readonly InvalidRecord[], before: number, others = ''): JvdbError {
+// The error of records that can't be read, behind so many that were imported, and what was imported before.
+function refusal(name: string, records: readonly InvalidRecord[], before: number, others: string): JvdbError {
   const said = records.slice(0, SHOWN_RECORDS).map((one) => describeRecord(name, one));
   const more = records.length > SHOWN_RECORDS ? ` (and ${records.length - SHOWN_RECORDS} more near by)` : '';
   const nothing = others === '' ? 'nothing was imported' : 'nothing of it was imported';

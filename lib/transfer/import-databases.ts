@@ -2,9 +2,9 @@
 import { checkedSignal, invalid, shown } from '../arguments.js';
 import type { FormatName } from '../formats/recognise.js';
 import { openSource, type ImportSource, type OpenSource } from '../formats/source.js';
-import type { InBatch, InTable } from '../formats/types.js';
+import type { InTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
-import { Filling, refusal, saying } from './filling.js';
+import { Filling, saying } from './filling.js';
 import { checkDimension } from './import.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
 import { checkedPersistence, targetOf, type Target } from './target.js';
@@ -83,8 +83,8 @@ class TableImport {
   readonly #name: string;
   readonly #before: string;
   readonly #allowNonFinite: boolean | undefined;
+  readonly #filling: Filling;
   #created = false;
-  #filling: Filling | undefined;
 
   constructor(
     persistence: DatabasePersistence,
@@ -112,55 +112,50 @@ class TableImport {
     }
     this.#name = name;
     this.#before = wholeOnes(done);
+    this.#filling = new Filling(source.name, undefined, options, undefined, this.#before);
     this.#allowNonFinite = knownTarget(persistence, name)?.allowNonFinite ?? table.allowNonFinite;
   }
 
   get position(): number {
-    return this.#filling?.position ?? 0;
+    return this.#filling.position;
   }
 
   async run(teller: Teller): Promise<ImportedDatabase> {
-    if (this.#table.dimension !== undefined) this.#prepare(this.#table.dimension, undefined);
+    const { dimension, idType } = this.#table;
+    if (dimension !== undefined && (this.#options.idType ?? idType) !== undefined) this.#prepare(dimension, []);
     try {
       for await (const batch of saying(this.#table.rows(this.#allowNonFinite), async () => this.#imported())) {
         teller.step();
-        if (this.#filling === undefined) this.#refuse(batch);
-        if (this.#filling === undefined && batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch);
-        await this.#filling?.add(batch);
+        this.#filling.count(batch);
+        if (batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch.ids);
+        await this.#filling.store(batch);
       }
-      await this.#filling?.end();
+      if (dimension !== undefined) this.#prepare(dimension, []); // though there is no vector
+      await this.#filling.end();
     } catch (thrown) {
-      await this.#filling?.giveUp();
+      await this.#filling.giveUp();
       throw thrown;
     }
-    const { position = 0, stored = 0, invalid: wrong = 0 } = this.#filling ?? {};
-    return { database: this.#name, created: this.#created, records: position, stored, invalid: wrong };
+    const { position: records, stored, invalid: wrong } = this.#filling;
+    return { database: this.#name, created: this.#created, records, stored, invalid: wrong };
   }
 
   async #imported(): Promise<string | undefined> {
-    const now = await this.#filling?.imported();
+    const now = await this.#filling.imported();
     return [now, this.#before].filter(Boolean).join('; ') || undefined;
   }
 
-  // Makes the database where there is none.
-  #prepare(dimension: number, batch: InBatch | undefined): void {
-    const idType = this.#options.idType ?? this.#table.idType;
-    if (batch === undefined && idType === undefined) return; // its first id will say
+  // Before the first vector: makes the database where there is none.
+  #prepare(dimension: number, [id]: readonly unknown[] = []): void {
+    if (this.#filling.hasTarget) return;
     this.#created = this.#persistence.createDatabase(this.#name, {
       dimension,
       distanceMetric: this.#options.distanceMetric ?? this.#table.distanceMetric,
-      idType: idType ?? (typeof batch?.ids?.[0] === 'string' ? 'string' : 'int64'),
+      idType: this.#options.idType ?? this.#table.idType ?? (typeof id === 'string' ? 'string' : 'int64'),
       allowNonFinite: this.#allowNonFinite,
     });
     const target = targetOf({ persistence: this.#persistence, database: this.#name });
     checkDimension(this.#table, target, this.#source);
-    this.#filling = new Filling(this.#source.name, target, this.#options, undefined, this.#before);
-  }
-
-  // Before a database is made.
-  #refuse({ invalid: records }: InBatch): void {
-    if (records.length > 0 && this.#options.skipInvalid !== true) {
-      throw refusal(this.#source.name, records, 0, this.#before);
-    }
+    this.#filling.fill(target);
   }
 }

@@ -51,7 +51,7 @@ export async function importVectors(
   try {
     const how = { ...target, batchBytes: batchBytes(options, target.dimension) };
     const table = chosen(format, opened, how, options.table, teller);
-    for await (const found of table) {
+    for await (const found of saying(table, async () => filling.imported())) {
       count = found.count ?? 0;
       checkDimension(found, target, opened);
       for await (const batch of saying(found.rows(), async () => filling.imported())) {

@@ -8,6 +8,7 @@ import {
   InMemoryDatabasePersistence,
   MemoryMappedVectorStore,
   PersistentDatabasePersistence,
+  type InvalidRecord,
 } from '../../lib/index.js';
 import { Directory, expectRejection } from '../support.js';
 
@@ -117,5 +118,69 @@ test('a schema behind the vectors is told, not passed over', async () => {
     importing,
     'JVDB_INVALID_ARGUMENT',
     /the schema of the database "db" stands behind its vectors/,
+  );
+});
+
+describe('before a database is made', () => {
+  test('invalid records are counted and told', async () => {
+    using into = new InMemoryDatabasePersistence();
+    const lines = Array.from({ length: 50_000 }, (_, i) => `wrong ${i}\n`).join('');
+    const told: number[] = [];
+    const options = { skipInvalid: true, onInvalid: ({ record }: InvalidRecord): void => void told.push(record) };
+    const text = `${lines}{"id":1,"data":[1,2]}\nwrong\n`;
+    const named = { ...options, format: 'jsonl', database: 'db' } as const;
+    expect(await importDatabases(into, Buffer.from(text), named)).toMatchObject({
+      databases: [{ created: true, records: 50_002, stored: 1, invalid: 50_001 }],
+    });
+    expect(told).toHaveLength(50_001);
+    expect(told.at(-1)).toBe(50_002);
+    expect(await importDatabases(into, Buffer.from(lines), { ...named, database: 'other' })).toMatchObject({
+      databases: [{ created: false, records: 50_000, stored: 0, invalid: 50_000 }],
+    });
+    expect(into.listDatabases()).toEqual(['db']);
+    await expectRejection(
+      importDatabases(into, Buffer.from(text), { format: 'jsonl', database: 'other' }),
+      ...(['JVDB_INVALID_ARGUMENT', /^the stream:1:1: .*; nothing was imported/] as const),
+    );
+    expect(into.listDatabases()).toEqual(['db']);
+  });
+
+  test('its dimension is enough, if there is no vector', async () => {
+    using into = new InMemoryDatabasePersistence();
+    const empty = { name: 'empty', schema: { dimension: 3 }, vectors: [] };
+    const { databases } = await importDatabases(into, document(empty));
+    expect(databases).toMatchObject([{ database: 'empty', created: true, records: 0 }]);
+    expect(into.getDatabaseInfo('empty')).toMatchObject({ dimension: 3, idType: 'int64' });
+  });
+});
+
+test('ids become what the database has', async () => {
+  using into = new InMemoryDatabasePersistence();
+  into.createDatabase('texts', { dimension: 1, idType: 'string' });
+  into.createDatabase('numbers', { dimension: 1, idType: 'int64' });
+  const of = (name: string, ...ids: unknown[]): object => ({ name, vectors: ids.map((id) => ({ id, data: [1] })) });
+  await importDatabases(into, document(of('texts', 7, 8), of('numbers', '9', '9007199254740993')));
+  expect([...into.ids('texts')]).toEqual(['7', '8']);
+  expect([...into.ids('numbers')]).toEqual([9, 9_007_199_254_740_993n]);
+  const message = /ids of type int64: the id "x" is no integer/;
+  await expectRejection(importDatabases(into, document(of('numbers', 'x'))), 'JVDB_INVALID_ARGUMENT', message);
+});
+
+test('numbers given as ids end at 2^53-1', async () => {
+  using store = new MemoryMappedVectorStore(directory.file(), 1);
+  const text = Buffer.from('{"data":[1]}\n{"data":[2]}\n');
+  const importing = importVectors(store, text, { format: 'jsonl', firstId: Number.MAX_SAFE_INTEGER });
+  await expectRejection(importing, 'JVDB_INVALID_ARGUMENT', /would pass 2\^53-1; give a lower firstId/);
+  await importVectors(store, text, { format: 'jsonl', firstId: Number.MAX_SAFE_INTEGER - 1 });
+  expect([...store.ids()]).toEqual([Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER]);
+});
+
+test('what is wrong behind the rows says how many were imported', async () => {
+  using store = new MemoryMappedVectorStore(directory.file(), 1);
+  const text = Buffer.from('{"databases":[{"name":"a","vectors":[{"id":1,"data":[1]}]}]}junk');
+  await expectRejection(
+    importVectors(store, text),
+    'JVDB_INVALID_ARGUMENT',
+    /where the end of the document should be.*; the first 1 records were imported$/,
   );
 });
