@@ -34,12 +34,15 @@ interface State {
   position: string;
   /** LSN of the new database's last change; null while a pass is under way. */
   lastLsn: number | null;
-  /** The new database has its name. */
+  /** The new database is whole: all that is left is to give it its name. */
   isDone: boolean;
 }
 
 /** Told how far it has come, between batches. */
 export type Step = (done: number, total: number) => void;
+
+// What this thread makes: the lock of a file is for other processes.
+const underWay = new Set<string>();
 
 /**
  * Where a migration keeps how far it has come.
@@ -68,28 +71,61 @@ export async function migrateFile(
   step: Step,
   isOneOfMany = false,
 ): Promise<MigratedDatabase> {
+  const place = path.resolve(to);
+  if (underWay.has(place)) throw new JvdbError('JVDB_LOCKED', `another migration to ${to} is under way; wait for it`);
+  underWay.add(place);
+  try {
+    return await migrateAlone(from, to, options, step, isOneOfMany);
+  } finally {
+    underWay.delete(place);
+  }
+}
+
+async function migrateAlone(
+  from: string,
+  to: string,
+  options: MigrateOptions,
+  step: Step,
+  isOneOfMany: boolean,
+): Promise<MigratedDatabase> {
   const folder = path.dirname(path.resolve(to));
   if (!existsSync(folder)) throw new JvdbError('JVDB_NOT_FOUND', `there is no directory ${folder}; make it first`);
   await using old = await openOld(from, options);
   const file = new KeptFile(statePath(to));
   const state = await beginning(file, from, to, old, options);
-  if (state.isDone) return await alreadyThere(from, to, old);
-  const isThere = existsSync(workPath(to));
-  await file.save({ ...state, lastLsn: null });
-  await using copy = isThere
+  const done = state.isDone
+    ? await alreadyThere(to, old, state, options, step)
+    : await move(file, from, to, old, options, state, step);
+  // A directory keeps the marks until all is done: the next call passes over those that have one.
+  if (options.pass !== true && done.validation?.ok !== false && !isOneOfMany) await file.remove();
+  return { ...done, from, to, kind: old.kind };
+}
+
+type Done = Omit<MigratedDatabase, 'from' | 'to' | 'kind'>;
+
+async function move(
+  file: KeptFile,
+  from: string,
+  to: string,
+  old: OldDatabase,
+  options: MigrateOptions,
+  state: State,
+  step: Step,
+): Promise<Done> {
+  await using copy = existsSync(workPath(to))
     ? await MemoryMappedVectorStore.openAsync(workPath(to))
     : create(workPath(to), old, options);
   checkUntouched(copy, state, to);
   checkSame(copy, old, from);
+  await file.save({ ...state, lastLsn: null });
   const moving = new Moving(old, copy, file, state, options);
   const done = await moving.run(step);
   if (options.pass !== true && done.validation?.ok !== false) {
     await copy.closeAsync();
+    await file.save({ ...moving.state, isDone: true });
     await systemAsync(`name ${to}`, () => renameNew(workPath(to), to));
-    if (isOneOfMany) await file.save({ ...state, isDone: true });
-    else await file.remove();
   }
-  return { ...done, from, to, kind: old.kind };
+  return done;
 }
 
 // Where it goes on; what is left over of one that was given up is removed.
@@ -108,14 +144,15 @@ async function beginning(
   };
   const kept = checked(await file.load(), file.path, anew);
   if (existsSync(to)) {
-    if (kept?.isDone === true) return kept;
-    // It ended between its last two acts.
-    if (kept !== undefined && isSameFile(to, workPath(to))) await removeWork(to, file);
+    if (kept?.isDone === true && isSameFile(to, workPath(to))) {
+      await rm(workPath(to), { force: true }); // as it had two names when it was interrupted
+      return kept;
+    }
     throw new JvdbError('JVDB_EXISTS', `${to} exists; name a new file, or remove it`);
   }
   const isThere = existsSync(workPath(to));
   if (kept !== undefined && isThere) {
-    if (kept.wanted === wanted) return kept;
+    if (kept.wanted === wanted) return { ...kept, isDone: false }; // the old one may have changed again
     // Nothing is lost where the first pass never ended.
     if (kept.position !== old.start) {
       throw new JvdbError(
@@ -125,7 +162,7 @@ async function beginning(
       );
     }
   }
-  if (isThere) await rm(workPath(to));
+  if (isThere) await removeUnused(workPath(to));
   return anew;
 }
 
@@ -134,16 +171,39 @@ function isSameFile(a: string, b: string): boolean {
   return other === undefined || (one?.ino === other.ino && one.dev === other.dev);
 }
 
-async function removeWork(to: string, file: KeptFile): Promise<void> {
-  await rm(workPath(to), { force: true });
-  await file.remove();
+// Unless another migration fills it.
+async function removeUnused(file: string): Promise<void> {
+  try {
+    await (await MemoryMappedVectorStore.openAsync(file)).closeAsync();
+  } catch (thrown) {
+    if (!(thrown instanceof JvdbError) || thrown.code === 'JVDB_LOCKED') throw thrown;
+  }
+  await rm(file);
 }
 
-// One of a directory that a call before has migrated.
-async function alreadyThere(from: string, to: string, old: OldDatabase): Promise<MigratedDatabase> {
-  await using store = await MemoryMappedVectorStore.openAsync(to, { readOnly: true });
-  const nothing = { taken: 0, deleted: 0, withoutId: 0, invalid: 0, pending: 0, validation: undefined };
-  return { from, to, kind: old.kind, ...nothing, ...NOTHING, skipped: old.count, vectorCount: store.vectorCount };
+// What a call before has migrated.
+async function alreadyThere(
+  to: string,
+  old: OldDatabase,
+  { position }: State,
+  options: MigrateOptions,
+  step: Step,
+): Promise<Done> {
+  await using store: NewStore = await MemoryMappedVectorStore.openAsync(to, { readOnly: true });
+  const told = async (done: number): Promise<void> => {
+    options.signal?.throwIfAborted();
+    step(done, old.count);
+    return Promise.resolve();
+  };
+  const validation = options.validate === true ? await validate(old.rows(), store, told) : undefined;
+  if (validation === undefined && !(await old.isUnchanged(position, store))) {
+    throw new JvdbError(
+      'JVDB_CONFLICT',
+      `its database was changed since ${to} was made of it; remove ${to} and ${statePath(to)} to migrate it anew`,
+    );
+  }
+  const nothing = { taken: 0, deleted: 0, withoutId: 0, invalid: 0, pending: 0, ...NOTHING };
+  return { ...nothing, skipped: old.count, vectorCount: store.vectorCount, validation };
 }
 
 /**
@@ -229,7 +289,8 @@ class Moving {
   readonly #old: OldDatabase;
   readonly #copy: NewStore;
   readonly #file: KeptFile;
-  #state: State;
+  /** As it was kept last. */
+  state: State;
   readonly #options: MigrateOptions;
   #keptAt = performance.now();
 
@@ -237,21 +298,21 @@ class Moving {
     this.#old = old;
     this.#copy = copy;
     this.#file = file;
-    this.#state = state;
+    this.state = state;
     this.#options = options;
   }
 
-  async run(step: Step): Promise<Omit<MigratedDatabase, 'from' | 'to' | 'kind'>> {
+  async run(step: Step): Promise<Done> {
     try {
       return await this.#move(step);
     } catch (thrown) {
       // What fails now is not the first error.
-      await this.#keep(this.#state.position, this.#copy.lastLsn).catch(() => undefined);
+      await this.#keep(this.state.position, this.#copy.lastLsn).catch(() => undefined);
       throw thrown;
     }
   }
 
-  async #move(step: Step): Promise<Omit<MigratedDatabase, 'from' | 'to' | 'kind'>> {
+  async #move(step: Step): Promise<Done> {
     const { pass = false, signal } = this.#options;
     const [old, copy] = [this.#old, this.#copy];
     const told = async (done: number, position?: string): Promise<void> => {
@@ -259,7 +320,7 @@ class Moving {
       step(done, old.count);
       if (position !== undefined && performance.now() - this.#keptAt >= KEEP_MS) await this.#keep(position, null);
     };
-    let found = await old.pass(copy, this.#state.position, told);
+    let found = await old.pass(copy, this.state.position, told);
     const reconciled = found.needsReconciling ? await reconcile(copy, await old.contents(), signal) : NOTHING;
     // Entries can come back with the time that they had.
     if (!pass && found.expected !== undefined && found.expected !== copy.vectorCount) {
@@ -275,8 +336,8 @@ class Moving {
   // From there the next pass goes on.
   async #keep(position: string, lastLsn: number | null): Promise<void> {
     await this.#copy.flush();
-    this.#state = { ...this.#state, position, lastLsn };
-    await this.#file.save(this.#state);
+    this.state = { ...this.state, position, lastLsn };
+    await this.#file.save(this.state);
     this.#keptAt = performance.now();
   }
 }

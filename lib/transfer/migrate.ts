@@ -58,8 +58,7 @@ export async function migrate(from: string, to: string, options: MigrateOptions 
     await run.one({ from, to: place }, false);
   }
   const { databases, failed } = run;
-  const ok = failed.length === 0 && databases.every(({ validation }) => validation?.ok !== false);
-  return { ok, databases, failed, gone, durationMs: performance.now() - began };
+  return { ok: run.ok, databases, failed, gone, durationMs: performance.now() - began };
 }
 
 /** One call. */
@@ -79,6 +78,10 @@ class Run {
       ...{ records: this.#done, totalRecords: this.#total },
     }));
     this.#teller.step();
+  }
+
+  get ok(): boolean {
+    return this.failed.length === 0 && this.databases.every(({ validation }) => validation?.ok !== false);
   }
 
   async one({ from, to }: Move, isOneOfMany: boolean): Promise<void> {
@@ -104,13 +107,15 @@ class Run {
         this.failed.push({ ...move, error: thrown });
       }
     }
-    const isOver = this.#options.pass !== true && this.failed.length === 0;
+    const isOver = this.#options.pass !== true && this.ok;
     for (const { to: file } of this.databases) {
       // Those that are done; until all are, the next call passes over them.
       if (isOver && existsSync(file)) await new KeptFile(statePath(file)).remove();
     }
-    const sources = new Set(moves.map((move) => path.resolve(move.from)));
-    return [...begun].filter(([source]) => !sources.has(source)).map(([, file]) => file);
+    const below = `${path.resolve(from)}${path.sep}`;
+    return begun
+      .filter(({ isDone, source }) => !isDone && source.startsWith(below) && !existsSync(source))
+      .map(({ file }) => file);
   }
 }
 
@@ -136,7 +141,7 @@ function isDirectory(place: string): boolean {
   return system(`look at ${place}`, () => statSync(place, { throwIfNoEntry: false })?.isDirectory()) === true;
 }
 
-async function movesOf(from: string, to: string): Promise<{ moves: Move[]; begun: Map<string, string> }> {
+async function movesOf(from: string, to: string): Promise<{ moves: Move[]; begun: Begun[] }> {
   const found = filesIn(from);
   if (found.length === 0) {
     throw new JvdbError(
@@ -151,24 +156,54 @@ async function movesOf(from: string, to: string): Promise<{ moves: Move[]; begun
     throw invalid(`${to} is where the old databases are; name another directory`);
   }
   const begun = await begunIn(to);
-  const names = await Promise.all(found.map(async (one) => (one.problem === undefined ? nameOf(one) : one.place)));
-  const moves = found.map(({ file, place, problem }, i): Move => {
-    const isTaken = names.indexOf(names[i] ?? '') !== names.lastIndexOf(names[i] ?? '');
-    const name = isTaken ? place : (names[i] ?? '');
-    const target = begun.get(path.resolve(file)) ?? path.join(to, `${name}${ENDING}`);
-    return { from: file, to: target, problem: problem ?? (isName(name) ? undefined : unnamed(name, file)) };
+  const wanted = await Promise.all(found.map(async (one) => (one.problem === undefined ? nameOf(one) : one.place)));
+  const names = unambiguous(
+    wanted,
+    found.map(({ place }) => place),
+  );
+  const moves = found.map(({ file, problem }, i): Move => {
+    const name = names[i] ?? '';
+    const known = begun.find(({ source }) => source === path.resolve(file));
+    const first = names.indexOf(name);
+    const twice =
+      first < i ? invalid(`${found[first]?.file ?? ''} has the name ${name} too; ${byItself(file)}`) : undefined;
+    const target = known?.file ?? path.join(to, `${name}${ENDING}`);
+    return { from: file, to: target, problem: problem ?? (isName(name) ? twice : unnamed(name, file)) };
   });
   return { moves, begun };
 }
 
-// Which new file calls before have begun for which old one.
-async function begunIn(to: string): Promise<Map<string, string>> {
-  const begun = new Map<string, string>();
+// Where several have the same name, those of their places, which others may have for a name.
+function unambiguous(wanted: readonly string[], places: readonly string[]): string[] {
+  const names = [...wanted];
+  for (let isNew = true; isNew;) {
+    const taken = names.filter((name, i) => names.indexOf(name) !== i);
+    isNew = false;
+    for (const [i, name] of names.entries()) {
+      const place = places[i] ?? '';
+      if (name === place || !taken.includes(name)) continue;
+      names[i] = place;
+      isNew = true;
+    }
+  }
+  return names;
+}
+
+/** What calls before have begun. */
+interface Begun {
+  source: string;
+  file: string;
+  isDone: boolean;
+}
+
+async function begunIn(to: string): Promise<Begun[]> {
+  const begun: Begun[] = [];
   const ending = statePath('');
   for (const name of system(`list ${to}`, () => readdirSync(to))) {
     if (!name.endsWith(ending)) continue;
-    const { from } = (await new KeptFile(path.join(to, name)).load()) ?? {};
-    if (typeof from === 'string') begun.set(from, path.join(to, name.slice(0, -ending.length)));
+    const { from: source, isDone } = (await new KeptFile(path.join(to, name)).load()) ?? {};
+    const file = path.join(to, name.slice(0, -ending.length));
+    if (typeof source === 'string') begun.push({ source, file, isDone: isDone === true });
   }
   return begun;
 }
@@ -213,6 +248,8 @@ async function nameOf({ file, place }: Found): Promise<string> {
   return isName(name) ? name : place;
 }
 
+const byItself = (file: string): string => `migrate ${file} by itself, to a file with another name`;
+
 function unnamed(name: string, file: string): JvdbError {
-  return invalid(`a database can't be named ${shown(name)}: migrate ${file} by itself, to a file with another name`);
+  return invalid(`a database can't be named ${shown(name)}: ${byItself(file)}`);
 }

@@ -57,6 +57,13 @@ export interface OldDatabase extends AsyncDisposable {
    * @param step - called between batches with how much was seen, of about `count`
    */
   pass(into: NewStore, position: string, step: (done: number) => Promise<void>): Promise<PassResult>;
+  /**
+   * Whether it is as it was when a migration ended.
+   *
+   * @param position - of its last pass
+   * @param made - the database that it made
+   */
+  isUnchanged(position: string, made: NewStore): Promise<boolean>;
   /** What it has now. */
   contents(): Promise<Contents>;
   /** All its rows as of now, with ids. */

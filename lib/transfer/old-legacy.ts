@@ -3,13 +3,14 @@ import { presenceIn } from '../formats/legacy/presence.js';
 import { legacyFormat, type LegacyTable } from '../formats/legacy/legacy-jvdb.js';
 import { idsByHash, metadataOf, readSidecars, type LegacySidecars } from '../formats/legacy/sidecars.js';
 import { openSource } from '../formats/source.js';
-import type { Batch } from '../formats/types.js';
+import type { Batch, InvalidRecord } from '../formats/types.js';
 import type { DistanceMetric, IdType } from '../types.js';
 import { Filling } from './filling.js';
 import type { Contents, NewStore, OldDatabase, OldOptions, PassResult } from './old-database.js';
 import { checkDimension } from './import.js';
 import { batchBytes } from './options.js';
 import { targetOf } from './target.js';
+import { validate } from './validate.js';
 
 /**
  * Opens a database of the old server's.
@@ -44,7 +45,12 @@ class OldLegacyDatabase implements OldDatabase {
   constructor(path: string, sidecars: LegacySidecars, options: OldOptions, table?: LegacyTable) {
     this.#path = path;
     this.#sidecars = sidecars;
-    this.#options = options;
+    const told = new Set<number>();
+    const onInvalid = (record: InvalidRecord): void => {
+      if (!told.has(record.record)) options.onInvalid?.(record); // the last pass may read all twice
+      told.add(record.record);
+    };
+    this.#options = { ...options, onInvalid };
     this.dimension = table?.dimension ?? 0;
     this.#table = table;
     this.idType = options.idType ?? 'string';
@@ -80,6 +86,15 @@ class OldLegacyDatabase implements OldDatabase {
     }
     const expected = report.taken + report.skipped;
     return { ...report, position: newest, invalid: filling.invalid, pending: 0, expected, needsReconciling };
+  }
+
+  // Only entries with later timestamps show, and of those just before the end, that are taken twice, other values.
+  async isUnchanged(position: string, made: NewStore): Promise<boolean> {
+    for await (const table of tablesOf(this.#path, this.#sidecars, this.#options, BigInt(position))) {
+      const { missing, different } = await validate(table.rows(), made, async () => Promise.resolve());
+      if (missing + different > 0) return false;
+    }
+    return true;
   }
 
   async contents(): Promise<Contents> {

@@ -29,9 +29,14 @@ export class StoreTable implements OutTable {
     this.distanceMetric = store.metric;
     this.idType = store.idType;
     this.allowNonFinite = store.allowNonFinite;
-    this.#columns = store[COLUMNS]();
-    this.count = this.#columns.count();
     this.#close = close;
+    try {
+      this.#columns = store[COLUMNS]();
+      this.count = this.#columns.count();
+    } catch (thrown) {
+      close();
+      throw thrown;
+    }
   }
 
   /** Gives back what it holds. */
