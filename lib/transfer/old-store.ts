@@ -36,8 +36,8 @@ class OldStore implements OldDatabase {
   readonly scanColumn: 'int8' | 'none' | undefined;
   readonly #store: NewStore;
   readonly #onlyDurable: boolean;
-  // Ids that changes delete which are left for the next pass: power loss may bring them back.
-  readonly #pendingDeletes = new Set<VectorId>();
+  // Whether each id was there before the changes that are left for the next pass: power loss may take these back.
+  readonly #beforePending = new Map<VectorId, boolean>();
 
   constructor(store: NewStore, onlyDurable: boolean) {
     this.#store = store;
@@ -76,6 +76,7 @@ class OldStore implements OldDatabase {
     const { lastLsn, durableLsn } = this.#store;
     const limit = this.#onlyDurable ? durableLsn : lastLsn;
     const { changes, isAnew } = await this.#changesSince(position);
+    if (isAnew && limit < lastLsn) await this.#notePending(limit);
     const result = { position, taken: 0, skipped: 0, deleted: 0, withoutId: 0, invalid: 0, pending: lastLsn - limit };
     try {
       for (;;) {
@@ -83,18 +84,30 @@ class OldStore implements OldDatabase {
         const [ids, , , , , lsns, puts, ends] = columns;
         const most = lsns.findIndex((lsn) => lsn > limit);
         const count = most === -1 ? ids.length : most;
-        for (let i = count; isAnew && i < ids.length; i++) {
-          if (puts[i] === false) this.#pendingDeletes.add(ids[i] ?? 0);
-        }
-        if (count === 0 && isAnew && ids.length > 0) continue;
         if (count === 0) return { ...result, expected: undefined, needsReconciling: isAnew };
         const { stored, deleted } = await apply(into, columns, count);
+        for (const [i, id] of ids.slice(0, count).entries()) {
+          if (this.#beforePending.has(id)) this.#beforePending.set(id, puts[i] === true);
+        }
         result.taken += stored;
         result.deleted += deleted;
         const last = ends.lastIndexOf(true, count - 1);
         if (last >= 0) result.position = markOf(columns, last);
         // Until all is told anew, what was deleted isn't.
         await step(result.taken + result.deleted, isAnew ? position : result.position);
+      }
+    } finally {
+      changes.end();
+    }
+  }
+
+  async #notePending(limit: number): Promise<void> {
+    const changes = this.#store[CHANGES](limit);
+    try {
+      for (;;) {
+        const [ids] = await changes.next();
+        if (ids.length === 0) return;
+        for (const id of ids) this.#beforePending.set(id, false);
       }
     } finally {
       changes.end();
@@ -143,7 +156,7 @@ class OldStore implements OldDatabase {
   }
 
   async contents(): Promise<Contents> {
-    return Promise.resolve({ has: (id) => this.#store.has(id) || this.#pendingDeletes.has(id), metadataOf: undefined });
+    return Promise.resolve({ has: (id) => this.#beforePending.get(id) ?? this.#store.has(id), metadataOf: undefined });
   }
 
   async *rows(): AsyncIterable<Batch> {
