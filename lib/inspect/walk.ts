@@ -268,7 +268,7 @@ export class Walk {
     this.#found.putCount += puts;
     this.#found.deleteCount += records - puts;
     this.#found.bytes += bytes;
-    this.#found.records.push(...parts);
+    for (const part of parts) this.#found.records.push(part); // more than a call takes arguments
     for (const use of uses) use();
     this.#found.lastLsn = this.#lsn;
     this.#group = { records: 0, puts: 0, bytes: 0, parts: [], uses: [] };

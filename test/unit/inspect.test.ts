@@ -106,6 +106,20 @@ test('what was written since the last flush counts', async () => {
   expect(await inspectBytes(new Memory(bytes))).toMatchObject({ ok: true, lastLsn: 1, droppedRecords: 1, putCount: 1 });
 });
 
+test('a group of more records than a call takes arguments is kept whole', async () => {
+  const file = directory.file();
+  const count = 200_000;
+  {
+    using store = new MemoryMappedVectorStore(file, 1, { scanColumn: 'none' });
+    store.batchStore(
+      Array.from({ length: count }, (_, id) => id),
+      new Float32Array(count),
+    );
+  }
+  const { ok, records } = await inspectFile(file, { records: count });
+  expect([ok, records.length, records.at(-1)?.lsn]).toEqual([true, count, count]);
+});
+
 /** Offsets of a file that say anything: the others are zeros that nothing leads to. */
 function telling(bytes: Uint8Array): number[] {
   const out: number[] = [];
