@@ -188,6 +188,19 @@ describe('backups', () => {
     await damagedBackups(to);
   });
 
+  test('one that is damaged does not keep the others', async () => {
+    const [place, to] = [storage(), directory.file()];
+    writeFileSync(path.join(place, 'numbers.jvdb'), 'cut short');
+    writeFileSync(path.join(place, 'points.jvdb'), 'cut short');
+    const { status, stdout, stderr } = await jvdb(['backup', '--to', to], { storage: place });
+    expect(stdout).toMatch(/^name .*\nwords +00000001-full .*\n$/);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^jvdb: JVDB_CORRUPT: .*numbers.*\njvdb: JVDB_CORRUPT: .*points.*\n$/),
+    ]);
+    expect(await asked(['backups', '--from', to])).toMatchObject([{ name: 'words' }]);
+  });
+
   async function damagedBackups(to: string): Promise<void> {
     const bad = path.join(to, 'numbers/00000002-incremental.jvdb-backup');
     const bytes = readFileSync(bad);

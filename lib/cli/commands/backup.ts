@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { BackupDirectory } from '../../backup/backup-directory.js';
 import type { BackupInfo } from '../../backup/types.js';
+import type { JobOptions } from '../../upkeep-types.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { wholeNumber } from '../arguments.js';
-import { filesOf, jobsOf, sizeOf } from '../files.js';
-import { backupRow, tellReports } from '../told.js';
+import { backupRow, tellEach } from '../told.js';
 
 interface Options extends GlobalOptions {
   to: string;
@@ -30,18 +30,12 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     )
     .action(async (options: Options) => {
       const run = context(options);
-      const files = filesOf(run, options.database);
-      const job = jobsOf(
-        run,
-        files.map(({ path }) => sizeOf(path)),
-      );
       const directory = new BackupDirectory(options.to);
-      const made: BackupInfo[] = [];
-      for (const [i, { name }] of files.entries()) {
+      const { full, maxIncrements } = options;
+      const backup = async (name: string, job: JobOptions): Promise<BackupInfo> => {
         using store = await run.reader(name);
-        const kind = options.full === true ? 'full' : 'auto';
-        made.push(await directory.backup(name, store, { ...job(i), kind, maxIncrements: options.maxIncrements }));
-      }
-      tellReports(run, options, made, backupRow, 'no databases');
+        return await directory.backup(name, store, { ...job, kind: full === true ? 'full' : 'auto', maxIncrements });
+      };
+      await tellEach(run, options, backup, backupRow);
     });
 }

@@ -1,11 +1,9 @@
 /** jvdb compact */
 import type { Command } from 'commander';
-import { JvdbError } from '../../errors.js';
-import type { CompactReport } from '../../upkeep-types.js';
+import type { CompactReport, JobOptions } from '../../upkeep-types.js';
 import type { Context, GlobalOptions } from '../context.js';
-import { filesOf, jobsOf, sizeOf } from '../files.js';
-import { bytes, errorLine } from '../output.js';
-import { tellReports } from '../told.js';
+import { bytes } from '../output.js';
+import { tellEach } from '../told.js';
 
 interface Options extends GlobalOptions {
   database?: string;
@@ -23,7 +21,11 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     .addHelpText('after', '\nExample:\n  jvdb compact --database words --storage data')
     .action(async (options: Options) => {
       const run = context(options);
-      const { done, failures } = await compactAll(run, options.database);
+      using all = run.databases({ autoCompact: false });
+      const compact = async (name: string, job: JobOptions): Promise<Compacted> => ({
+        name,
+        ...(await all.compact(name, job)),
+      });
       const row = (report: Compacted): Record<string, string | number> => ({
         name: report.name,
         vectors: report.vectorCount,
@@ -31,30 +33,6 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
         before: bytes(report.bytesBefore),
         after: bytes(report.bytesAfter),
       });
-      const last = failures.pop();
-      if (done.length > 0 || last === undefined) tellReports(run, options, done, row, 'no databases');
-      for (const failure of failures) run.output.note(errorLine(failure));
-      if (last !== undefined) throw last;
+      await tellEach(run, options, compact, row);
     });
-}
-
-// One that can't be compacted is no reason to leave the others.
-async function compactAll(run: Context, name?: string): Promise<{ done: Compacted[]; failures: JvdbError[] }> {
-  const files = filesOf(run, name);
-  const job = jobsOf(
-    run,
-    files.map(({ path }) => sizeOf(path)),
-  );
-  using all = run.databases({ autoCompact: false });
-  const done: Compacted[] = [];
-  const failures: JvdbError[] = [];
-  for (const [i, file] of files.entries()) {
-    try {
-      done.push({ name: file.name, ...(await all.compact(file.name, job(i))) });
-    } catch (thrown) {
-      if (!(thrown instanceof JvdbError)) throw thrown; // the signal's reason
-      failures.push(thrown);
-    }
-  }
-  return { done, failures };
 }
