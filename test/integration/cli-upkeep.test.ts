@@ -72,6 +72,29 @@ offset  lsn  message
     expect(JSON.parse(one.stdout)).toMatchObject([{ name: file, ok: false, errors: [{ offset: 69728, lsn: 2 }] }]);
   });
 
+  test('a file that is not there is not called damaged, one of another version is', async () => {
+    const place = storage();
+    const later = path.join(place, 'numbers.jvdb');
+    const bytes = readFileSync(later);
+    for (const header of [0, 12_288]) bytes.writeUInt32LE(2, header + 4);
+    writeFileSync(later, bytes);
+    for (const quick of [[], ['--quick']]) {
+      const { stdout, stderr } = await jvdb(['verify', later, ...quick, '--json']);
+      expect(JSON.parse(stdout)).toMatchObject([{ name: later, ok: false }]);
+      expect(stderr).toMatch(/^jvdb: JVDB_CORRUPT: 1 of 1 files is not whole: /);
+    }
+    const errors = [
+      [path.join(place, 'none.jvdb'), 'JVDB_NOT_FOUND'],
+      [place, 'JVDB_INVALID_ARGUMENT'],
+    ] as const;
+    for (const [file, code] of errors) {
+      for (const quick of [[], ['--quick']]) {
+        const { status, stdout, stderr } = await jvdb(['verify', file, ...quick]);
+        expect([status, stdout, stderr]).toEqual([1, '', expect.stringMatching(`^jvdb: ${code}: .*\\n$`)]);
+      }
+    }
+  });
+
   test('wrong usage, and nothing there', async () => {
     const place = storage();
     expect(await jvdb(['verify', 'x.jvdb', '--database', 'x'], { storage: place })).toMatchObject({

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { BackupDirectory } from '../../backup/backup-directory.js';
 import type { BackupVerification } from '../../backup/types.js';
-import { JvdbError } from '../../errors.js';
+import { JvdbError, type JvdbErrorCode } from '../../errors.js';
 import { MemoryMappedVectorStore } from '../../store.js';
-import type { VerifyError, VerifyReport } from '../../upkeep-types.js';
+import type { JobOptions, VerifyError, VerifyReport } from '../../upkeep-types.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { checkDirectory, filesOf, jobInParts, jobsOf, sizeOf, type NamedFile } from '../files.js';
 import { UsageError, type Cell } from '../output.js';
@@ -17,6 +17,8 @@ interface Options extends GlobalOptions {
 }
 
 type Verified = VerifyReport & { name: string };
+
+const DAMAGED: readonly JvdbErrorCode[] = ['JVDB_CORRUPT', 'JVDB_VERSION'];
 
 /**
  * @param command - see `CommandModule`
@@ -44,19 +46,25 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
       if (file !== undefined && options.database !== undefined) {
         throw new UsageError('give a file or --database, not both');
       }
-      const files = file === undefined ? filesOf(run, options.database) : [{ name: file, path: file }];
-      await verifyFiles(run, files, options);
+      if (file === undefined) await verifyFiles(run, filesOf(run, options.database), options);
+      else await verifyFiles(run, [{ name: file, path: file }], options, DAMAGED);
     });
 }
 
-async function verifyFiles(run: Context, files: readonly NamedFile[], options: Options): Promise<void> {
+// Errors that aren't among those that are reported fail as they are; without a list none does, and hides other files.
+async function verifyFiles(
+  run: Context,
+  files: readonly NamedFile[],
+  options: Options,
+  reported?: readonly JvdbErrorCode[],
+): Promise<void> {
   const job = jobsOf(
     run,
     files.map(({ path }) => sizeOf(path)),
   );
   const found: Verified[] = [];
   for (const [i, { name, path }] of files.entries()) {
-    found.push({ name, ...(await verifyOne(path, options.quick === true, job(i))) });
+    found.push({ name, ...(await verifyOne(path, options.quick === true, job(i), reported)) });
   }
   const row = ({ name, ok, vectorCount, recordCount, errorCount }: Verified): Record<string, Cell> => ({
     ...{ name, ok: ok ? 'yes' : 'no', vectors: vectorCount, records: recordCount, errors: errorCount },
@@ -71,7 +79,8 @@ async function verifyFiles(run: Context, files: readonly NamedFile[], options: O
 async function verifyOne(
   path: string,
   quick: boolean,
-  job: { signal?: AbortSignal | undefined },
+  job: JobOptions,
+  reported?: readonly JvdbErrorCode[],
 ): Promise<VerifyReport> {
   try {
     if (!quick) return await MemoryMappedVectorStore.verifyFile(path, job);
@@ -79,6 +88,7 @@ async function verifyOne(
     return await store.verify({ ...job, deep: false });
   } catch (thrown) {
     if (!(thrown instanceof JvdbError)) throw thrown; // the signal's reason
+    if (reported?.includes(thrown.code) === false) throw thrown;
     return unopened(thrown);
   }
 }
