@@ -13,6 +13,8 @@ export class InvalidFile implements Disposable {
   readonly #name: string;
   readonly #file: number;
   #hasOlder: boolean;
+  // Behind the lines that are kept; a pipe or a device has no places.
+  #end: number | null = null;
 
   /**
    * @param name - of the file
@@ -34,7 +36,8 @@ export class InvalidFile implements Disposable {
       throw new UsageError(`${name} is ${database}; give another file for invalid records`);
     }
     this.#hasOlder = goesOn && isFile;
-    this.#file = system(`write ${name}`, () => openSync(name, this.#hasOlder ? 'a+' : 'w'));
+    // Windows cuts no file that is open for appending.
+    this.#file = system(`write ${name}`, () => openSync(name, this.#hasOlder ? 'r+' : 'w'));
   }
 
   /**
@@ -46,14 +49,15 @@ export class InvalidFile implements Disposable {
   write(record: InvalidRecord, from?: string): void {
     system(`write ${this.#name}`, () => {
       // What was found after the checkpoint is found again.
-      if (this.#hasOlder) this.#cut(record.record);
+      if (this.#hasOlder) this.#end = this.#cut(record.record);
       this.#hasOlder = false;
-      writeSync(this.#file, `${JSON.stringify({ from, ...record })}\n`);
+      const written = writeSync(this.#file, `${JSON.stringify({ from, ...record })}\n`, this.#end);
+      if (this.#end !== null) this.#end += written;
     });
   }
 
-  // Lines have their records in order.
-  #cut(record: number): void {
+  // Lines have their records in order: keeps those before this one. Returns where they end.
+  #cut(record: number): number {
     const size = fstatSync(this.#file).size;
     let [held, start]: [Buffer, number] = [Buffer.alloc(0), 0];
     for (let at = 0; at < size;) {
@@ -66,7 +70,7 @@ export class InvalidFile implements Disposable {
       for (let end = held.indexOf(NEWLINE); end >= 0; end = held.indexOf(NEWLINE, from)) {
         if (!isBefore(held.toString('utf8', from, end), record)) {
           ftruncateSync(this.#file, start);
-          return;
+          return start;
         }
         start += end + 1 - from;
         from = end + 1;
@@ -74,6 +78,7 @@ export class InvalidFile implements Disposable {
       held = held.subarray(from);
     }
     ftruncateSync(this.#file, start); // a line that was cut short
+    return start;
   }
 
   /** Closes it. */
