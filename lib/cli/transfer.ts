@@ -1,6 +1,8 @@
 /** What importing and exporting commands share: options, progress, the file of invalid records. Threads: no state. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
+import { invalid } from '../arguments.js';
+import { system } from '../directories.js';
 import { FORMATS, type FormatName } from '../formats/recognise.js';
 import type { InvalidRecord } from '../formats/types.js';
 import type { RecordOptions, TransferOptions, TransferProgress } from '../transfer/types.js';
@@ -81,6 +83,22 @@ export function oneFile(argument: string | undefined, option: string | undefined
 }
 
 /**
+ * Refuses a source that can't be opened, before anything is made or emptied for it. Opening it would take what a pipe
+ * has to give.
+ *
+ * @param source - a file, or - for standard input
+ * @param isFile - it may be no directory
+ * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`
+ */
+export function checkSource(source: string, isFile = true): void {
+  if (source === '-') return;
+  system(`open ${source}`, () => {
+    accessSync(source, constants.R_OK);
+    if (isFile && statSync(source).isDirectory()) throw invalid(`${source} is a directory; give a file`);
+  });
+}
+
+/**
  * Progress for people.
  *
  * @param run - of the command
@@ -137,6 +155,7 @@ export async function importing<T>(
   call: (options: RecordOptions) => Promise<T>,
   checkpoint?: string,
 ): Promise<T> {
+  checkSource(input);
   const { format, batchSize, firstId } = options;
   const goesOn = checkpoint !== undefined && existsSync(checkpoint);
   const work = async (records: PassingOver): Promise<T> => {

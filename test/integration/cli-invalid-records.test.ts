@@ -110,6 +110,23 @@ test('a file for them that cannot be one', async () => {
   expect(nowhere.stderr).toMatch(/^jvdb: JVDB_NOT_FOUND: cannot write .*: ENOENT: .*\n$/);
 });
 
+test('their file stays as it is where there is nothing to import', async () => {
+  const [kept, none] = [directory.file(), directory.file()];
+  writeFileSync(kept, 'of another import');
+  for (const command of [
+    ['import', none, '--database', 'some'],
+    ['import', none, '--database', 'some', '--table', 'one'],
+    ['batch-insert', none, '--database', 'some'],
+    ['migrate', none, directory.file()],
+  ]) {
+    const { status, stderr } = await run(...command, '--invalid-file', kept);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^jvdb: JVDB_NOT_FOUND: cannot open .*: ENOENT/)]);
+  }
+  const { stderr } = await run('import', directory.path, '--database', 'some', '--invalid-file', kept);
+  expect(stderr).toBe(`jvdb: JVDB_INVALID_ARGUMENT: ${directory.path} is a directory; give a file\n`);
+  expect(readFileSync(kept, 'utf8')).toBe('of another import');
+});
+
 test('a database is no file for them, and nothing is exported over one', async () => {
   const database = path.join(storage, 'some.jvdb');
   const old = path.join(ROOT, 'test/fixtures/legacy-jvdb/tiny-4x10.jvdb');

@@ -299,6 +299,9 @@ describe('is refused', () => {
     const missing = await run('import', none, '--database', 'numbers');
     expect(missing).toMatchObject({ status: 1, stdout: '' });
     expect(missing.stderr).toMatch(/^jvdb: JVDB_NOT_FOUND: cannot open .*none: ENOENT.*\n$/);
+    const place = elsewhere();
+    for (const source of [none, directory.path]) expect((await inStorage(place)('import', source)).status).toBe(1);
+    expect(existsSync(place)).toBe(false);
   });
 });
 

@@ -7,7 +7,7 @@ import { importVectors } from '../../transfer/import.js';
 import type { DistanceMetric, IdType } from '../../types.js';
 import type { Context, GlobalOptions } from '../context.js';
 import { UsageError } from '../output.js';
-import { addImportOptions, amountOf, importing, oneFile, type ImportingOptions } from '../transfer.js';
+import { addImportOptions, amountOf, checkSource, importing, oneFile, type ImportingOptions } from '../transfer.js';
 
 interface Options extends GlobalOptions, ImportingOptions {
   database?: string;
@@ -47,6 +47,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
         await intoOne(run, options, input);
         return;
       }
+      checkSource(input);
       using all = run.newDatabases();
       const { database, metric: distanceMetric, idType } = options;
       const report = await importing(run, options, input, async (how) =>

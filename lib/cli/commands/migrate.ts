@@ -9,7 +9,7 @@ import type { DistanceMetric, IdType } from '../../types.js';
 import { wholeNumber } from '../arguments.js';
 import type { Context, GlobalOptions } from '../context.js';
 import type { Cell } from '../output.js';
-import { addInvalidOptions, passingOver, watched, type InvalidOptions } from '../transfer.js';
+import { addInvalidOptions, checkSource, passingOver, watched, type InvalidOptions } from '../transfer.js';
 
 interface Options extends GlobalOptions, InvalidOptions {
   pass?: boolean;
@@ -44,6 +44,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
     )
     .action(async (from: string, to: string, options: Options) => {
       const run = context(options);
+      checkSource(from, false);
       const { pass, validate, metric: distanceMetric, idType, scanColumn, batchSize } = options;
       const report = await passingOver(options, from, async (records) =>
         migrate(from, to, {
