@@ -127,6 +127,20 @@ test('bench measures, checks, and leaves nothing', async () => {
   expect(readdirSync(storage)).toEqual([]);
 });
 
+test('bench has figures of each step with two vectors, and refuses one', async () => {
+  const storage = directory.file();
+  mkdirSync(storage);
+  const { steps } = (await asked(['bench', '--seconds', '1', '--vectors', '2'], { storage })) as { steps: object[] };
+  expect(steps).toHaveLength(8);
+  for (const { step, ...figures } of steps as Record<string, unknown>[]) {
+    expect([step, Object.values(figures).every(Number.isFinite)]).toEqual([step, true]);
+  }
+  expect(await jvdb(['bench', '--vectors', '1'], { storage })).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/^jvdb: option '--vectors <n>' argument '1' is invalid\. .* from 2 to /) as string,
+  });
+});
+
 describe('completion', () => {
   const bashIn = (storage: string, ...words: string[]): string[] => {
     const script =

@@ -22,7 +22,7 @@ export function define(command: Command, context: (options: GlobalOptions) => Co
   command
     .option('--seconds <n>', 'about how long', wholeNumber(1, 3600), 60)
     .option('--dimension <n>', 'values of each vector', wholeNumber(1, 65_536), 384)
-    .option('--vectors <n>', 'at most', wholeNumber(1, 100_000_000), 100_000)
+    .option('--vectors <n>', 'at most', wholeNumber(2, 100_000_000), 100_000)
     .addHelpText(
       'after',
       '\nStores, reads and searches in a directory of its own inside the storage, which is removed at the end, and\ncompares what comes back with what it must be. GB/s are of float32 values; searches read int8 copies first.\n\nExample:\n  jvdb bench --seconds 20 --storage data',
