@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { systemError } from '../directories.js';
 import { COMMANDS, type CommandEntry } from './commands/index.js';
 import { Context, type GlobalOptions } from './context.js';
-import { errorLine, UsageError } from './output.js';
+import { errorLine, escaped, UsageError } from './output.js';
 
 /**
  * Runs a command.
@@ -61,7 +61,8 @@ async function run(args: readonly string[], version: string, context: MakeContex
     .showSuggestionAfterError()
     .configureOutput({
       outputError: (text, write) => {
-        write(`jvdb: ${text.replace(/^error: /, '')}`);
+        const lines = text.replace(/^error: /, '').split('\n'); // a suggestion has one of its own
+        write(`jvdb: ${lines.map(escaped).join('\n')}`);
       },
     })
     .exitOverride();

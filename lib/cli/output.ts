@@ -238,10 +238,18 @@ function isNumeric(value: unknown): boolean {
   return ['number', 'bigint', 'undefined'].includes(typeof of);
 }
 
-// An id or metadata may have what moves a terminal's cursor, or ends a line.
-function text(value: unknown): string {
-  return wordsOf(value).replaceAll(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/**
+ * Words without control characters: an id, metadata or an argument may have what moves a terminal's cursor, or ends a
+ * line.
+ *
+ * @param words - as they are
+ * @returns them with \u001b and the like
+ */
+export function escaped(words: string): string {
+  return words.replaceAll(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+const text = (value: unknown): string => escaped(wordsOf(value));
 
 function wordsOf(value: unknown): string {
   if (value === undefined || value === null) return '';
@@ -272,9 +280,9 @@ const json = (value: unknown): string => `${JSON.stringify(value, plain)}\n`;
  * An error as one line.
  *
  * @param thrown - what a command threw
- * @returns the line: the code of a JvdbError and its message, without newlines
+ * @returns the line: the code of a JvdbError and its message, without newlines and other control characters
  */
 export function errorLine(thrown: unknown): string {
   const code = thrown instanceof JvdbError ? `${thrown.code}: ` : '';
-  return `jvdb: ${code}${describe(thrown)}`.replaceAll(/\s*\n\s*/g, ' ');
+  return escaped(`jvdb: ${code}${describe(thrown)}`.replaceAll(/\s*\n\s*/g, ' '));
 }

@@ -182,6 +182,14 @@ test('wrong usage has exit status 2', async () => {
   ]);
 });
 
+test('an error has no control characters', async () => {
+  expect(await run('\u001b[31mlist')).toEqual(wrong("unknown command '\\u001b[31mlist'"));
+  expect(await run('list', '--\u009bjson')).toEqual(wrong("unknown option '--\\u009bjson'\n(Did you mean --json?)"));
+  const { stderr } = await run('import', 'a\u001b[31mb');
+  expect(stderr).toMatch(/^jvdb: JVDB_NOT_FOUND: cannot open a\\u001b\[31mb: ENOENT: /);
+  expect(stderr).not.toContain('\u001b');
+});
+
 test('what never ends has failed', async () => {
   const script = `
     require('node:fs/promises').open = () => new Promise(() => undefined);

@@ -142,6 +142,7 @@ test('amounts have units', () => {
 test('an error is a line', () => {
   expect(errorLine(new JvdbError('JVDB_IO', 'no\n  disk'))).toBe('jvdb: JVDB_IO: no disk');
   expect(errorLine(new UsageError('what?'))).toBe('jvdb: what?');
+  expect(errorLine(new UsageError('no \u001b[2Jscreen\t'))).toBe('jvdb: no \\u001b[2Jscreen\\u0009');
 });
 
 test('vectors are lists with brackets or without', () => {
