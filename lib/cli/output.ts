@@ -143,7 +143,7 @@ export class Output {
    */
   done(sentence: string, facts: Readonly<Record<string, unknown>>): void {
     this.clear();
-    this.#write(this.#json ? json(facts) : `${sentence}\n`);
+    this.#write(this.#json ? json(facts) : `${escaped(sentence)}\n`);
   }
 
   /**
@@ -168,7 +168,7 @@ export class Output {
    */
   note(line: string): void {
     this.clear();
-    this.#err.write(`${line}\n`);
+    this.#err.write(`${escaped(line)}\n`);
   }
 
   /** Takes progress off the terminal. */
