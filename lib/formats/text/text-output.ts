@@ -58,7 +58,11 @@ export class TextOutput {
    * @returns them, once
    */
   take(all = false): Buffer[] {
-    if (all) this.#reserve(PIECE_BYTES);
+    if (all && this.#at > 0) {
+      this.#full.push(this.#piece.subarray(0, this.#at));
+      this.#piece = this.#piece.subarray(this.#at);
+      this.#at = 0;
+    }
     const full = this.#full;
     this.#full = [];
     return full;
