@@ -63,6 +63,8 @@ export interface Found extends Pick<InTable, 'name' | 'dimension' | 'distanceMet
   ids: (number | bigint | string)[] | undefined;
   vectors: Float32Array[];
   metadata: (object | undefined)[];
+  /** The same as it is written. */
+  texts: (string | undefined)[];
   records: number[];
   position: number;
   invalid: InvalidRecord[];
@@ -77,13 +79,14 @@ export async function found(format: Format, source: Source, options: Partial<Rea
     const { name, dimension, distanceMetric, idType, count } = read;
     const table: Found = {
       ...{ name, dimension, distanceMetric, idType, count },
-      ...{ ids: [], vectors: [], metadata: [], records: [], position: 0, invalid: [], batches: 0 },
+      ...{ ids: [], vectors: [], metadata: [], texts: [], records: [], position: 0, invalid: [], batches: 0 },
     };
     for await (const batch of read.rows()) {
       const width = batch.count === 0 ? 0 : batch.vectors.length / batch.count;
       for (let i = 0; i < batch.count; i++) {
         table.vectors.push(batch.vectors.slice(i * width, (i + 1) * width));
         const json = batch.metadata?.[i];
+        table.texts.push(json);
         table.metadata.push(json === undefined ? undefined : (JSON.parse(json) as object));
         table.records.push(batch.records?.[i] ?? batch.position - batch.count + i + 1);
       }

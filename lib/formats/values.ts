@@ -143,7 +143,7 @@ export function metadataOf(value: unknown): string | undefined {
 }
 
 /**
- * The metadata of a record that has other fields beside it: these, and over them its own.
+ * The metadata of a record that has other fields beside it: these, and behind them its own, which go before them.
  *
  * @param own - as for `metadataOf`
  * @param fields - undefined for none
@@ -153,7 +153,31 @@ export function metadataOf(value: unknown): string | undefined {
 export function metadataWith(own: unknown, fields: Record<string, unknown> | undefined): string | undefined {
   const text = metadataOf(own);
   if (fields === undefined) return text;
-  return metadataOf(text === undefined ? fields : { ...fields, ...(JSON.parse(text) as object) });
+  if (text === undefined) return metadataOf(fields);
+  const texts = Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)] as const);
+  return metadataBehind(texts, text);
+}
+
+/**
+ * The same of texts, which stay as they are.
+ *
+ * @param fields - JSON; of two of a name the last counts
+ * @param own - what `metadataOf` gave
+ * @returns JSON text, undefined for none
+ * @throws Rejection if it is too large or too deep
+ */
+export function metadataBehind(
+  fields: readonly (readonly [name: string, json: string])[],
+  own: string | undefined,
+): string | undefined {
+  const text = own ?? '{}';
+  const known = JSON.parse(text) as object;
+  const others = [...new Map(fields)]
+    .filter(([name]) => !Object.hasOwn(known, name))
+    .map(([name, json]) => `${JSON.stringify(name)}:${json}`)
+    .join(',');
+  if (others === '') return own;
+  return metadataOf(Object.keys(known).length === 0 ? `{${others}}` : `{${others},${text.trim().slice(1)}`);
 }
 
 /**

@@ -3,8 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { shown } from '../../arguments.js';
 import { describe } from '../../errors.js';
 import { FloatParser } from './float-parser.js';
-import { plainStringEnd, skipSpace, ValueEnd } from './json-values.js';
-import { DATA_KEYS, ID_KEYS, metadataOf, metadataWith, Rejection, valueOf, type IdReader } from '../values.js';
+import { membersOf, plainStringEnd, skipSpace, ValueEnd } from './json-values.js';
+import { DATA_KEYS, ID_KEYS, metadataBehind, metadataOf, Rejection, valueOf, type IdReader } from '../values.js';
 import type { Row } from './text-rows.js';
 
 const [ID, DATA, METADATA, OTHER] = [1, 2, 4, 8];
@@ -14,8 +14,8 @@ const KINDS = new Map<string, number>([
   ['metadata', METADATA],
 ]);
 
-/** Fields of a record that no vector is made of. */
-type Others = [name: string, value: unknown][];
+/** Fields of a record that no vector is made of, as they are written. */
+type Others = [name: string, json: string][];
 
 /** Reads the records of one table. */
 export class JsonRecords {
@@ -80,8 +80,7 @@ export class JsonRecords {
     const behind = this.#endOf(bytes, at, end);
     if (behind < 0) return -1;
     try {
-      const text = bytes.toString('utf8', at, behind);
-      row.metadata = metadataOf(bytes[at] === 123 ? text : JSON.parse(text));
+      row.metadata = ownMetadata(bytes.toString('utf8', at, behind));
       return behind;
     } catch {
       return -1;
@@ -92,7 +91,9 @@ export class JsonRecords {
     const behind = this.#endOf(bytes, at, end);
     if (behind < 0) return -1;
     try {
-      others.push([key, JSON.parse(bytes.toString('utf8', at, behind))]);
+      const text = bytes.toString('utf8', at, behind);
+      JSON.parse(text);
+      others.push([key, text]);
       return behind;
     } catch {
       return -1;
@@ -169,6 +170,7 @@ export class JsonRecords {
       throw new Rejection('it is not a JSON object with an id and a vector');
     }
     this.#take(record as Record<string, unknown>, row);
+    takeMetadata(bytes, start, end, row);
   }
 
   /**
@@ -209,15 +211,29 @@ export class JsonRecords {
     const idKey = ID_KEYS.find((key) => Object.hasOwn(record, key));
     if (idKey !== undefined) row.id = this.#ids.fromJson(record[idKey]);
     this.#takeData(record[dataKey], dataKey, row);
-    if (Object.hasOwn(record, 'metadata')) row.metadata = metadataOf(record['metadata']);
-    const others = Object.entries(record).filter(([key]) => !KINDS.has(key));
-    if (others.length > 0) row.metadata = metadataWith(row.metadata, Object.fromEntries(others));
   }
+}
+
+// As it is written: numbers in it may have more digits than JavaScript's.
+function ownMetadata(json: string): string | undefined {
+  return metadataOf(json.startsWith('{') ? json : JSON.parse(json));
+}
+
+function takeMetadata(bytes: Buffer, start: number, end: number, row: Row): void {
+  const others: Others = [];
+  let own = 'null';
+  for (const [key, from, to] of membersOf(bytes, start, end)) {
+    const kind = KINDS.get(key) ?? OTHER;
+    if (kind === METADATA) own = bytes.toString('utf8', from, to);
+    else if (kind === OTHER) others.push([key, bytes.toString('utf8', from, to)]);
+  }
+  row.metadata = ownMetadata(own);
+  if (others.length > 0) row.metadata = metadataBehind(others, row.metadata);
 }
 
 function gathered(others: Others, row: Row): boolean {
   try {
-    row.metadata = metadataWith(row.metadata, Object.fromEntries(others));
+    row.metadata = metadataBehind(others, row.metadata);
     return true;
   } catch {
     return false;

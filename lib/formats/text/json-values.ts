@@ -99,3 +99,29 @@ export function plainStringEnd(bytes: Buffer, at: number, end: number): number {
   }
   return -1;
 }
+
+/**
+ * The members of an object.
+ *
+ * @param bytes - JSON that `JSON.parse` takes
+ * @param at - its opening brace
+ * @param end - of what may be read
+ * @yields {[string, number, number]} each key, and where its value begins and ends
+ */
+export function* membersOf(bytes: Buffer, at: number, end: number): Generator<[string, number, number]> {
+  const ends = new ValueEnd();
+  const behind = (from: number): number => {
+    ends.reset();
+    return ends.find(bytes, from, end);
+  };
+  do {
+    at = skipSpace(bytes, at + 1, end);
+    if (bytes[at] === 125) return;
+    const quote = behind(at);
+    const key = JSON.parse(bytes.toString('utf8', at, quote)) as string;
+    const start = skipSpace(bytes, skipSpace(bytes, quote, end) + 1, end);
+    at = behind(start);
+    yield [key, start, at];
+    at = skipSpace(bytes, at, end);
+  } while (bytes[at] === 44);
+}

@@ -53,10 +53,15 @@ test('other columns become strings in the metadata, under its own', async () => 
   expect(table.invalid).toEqual([]);
   expect(table.metadata.map((one) => JSON.stringify(one))).toEqual([
     '{"title":"a \\"b\\",\\nc"}',
-    '{"title":7,"__proto__":"p","k":[1]}',
+    '{"__proto__":"p","title":7,"k":[1]}',
     '{}',
     undefined,
   ]);
+});
+
+test('metadata beside other columns stays as it is written', async () => {
+  const table = await read('v0,t,metadata\n1,x,"  {""n"":12345678901234567890, ""m"":1.0}"\n2,x," { } "\n');
+  expect(table.texts).toEqual(['{"t":"x","n":12345678901234567890, "m":1.0}', '{"t":"x"}']);
 });
 
 test('no ids', async () => {

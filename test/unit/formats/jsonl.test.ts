@@ -51,7 +51,7 @@ test('reads what others write: names, order, blank lines, CRLF, a mark in front,
   ]);
   expect(table.metadata.map((one) => JSON.stringify(one))).toEqual([
     '{"text":"x","tags":[1,{"id":2}]}',
-    '{"k":[1,"é"],"__proto__":3}',
+    '{"__proto__":3,"k":[1,"é"]}',
     undefined,
   ]);
   expect(table.records).toEqual([1, 2, 3]);
