@@ -75,9 +75,11 @@ export class TextWindow {
   }
 
   #count(to: number): void {
+    // No further: where lines are long, the next newline may be far away.
+    const passed = this.bytes.subarray(0, to);
     for (;;) {
-      const newline = this.indexOf(10, this.#counted);
-      if (newline < 0 || newline >= to) break;
+      const newline = passed.indexOf(10, this.#counted);
+      if (newline < 0) break;
       this.#line++;
       this.#counted = newline + 1;
       this.#lineStart = this.#base + newline + 1;
