@@ -11,6 +11,8 @@ export class TextWindow {
   /** The end of what there is. */
   end = 0;
   readonly #pieces: AsyncIterator<Buffer>;
+  // Whether the window is a piece as it came.
+  #isPiece = false;
   // Where the window begins in the text, up to where newlines are counted in it, and what has been counted.
   #base = 0;
   #counted = 0;
@@ -37,28 +39,38 @@ export class TextWindow {
    * @returns false at the end of the text
    */
   async more(): Promise<boolean> {
+    // What gives pieces may write over the last one when it is asked for the next.
+    if (this.#isPiece && this.at < this.end) this.#move(0);
     const next = await this.#pieces.next();
     if (next.done === true) return false;
     const piece = next.value;
-    const rest = this.end - this.at;
-    if (rest > 0 && this.bytes.length - this.end >= piece.length) {
+    if (this.at === this.end) {
+      this.#moveTo(piece, 0);
+      this.#isPiece = true;
+    } else {
+      if (this.bytes.length - this.end < piece.length) this.#move(piece.length);
       piece.copy(this.bytes, this.end);
-      this.end += piece.length;
-      return true;
     }
+    this.end += piece.length;
+    return true;
+  }
+
+  // What is left goes into memory of its own, with room for more.
+  #move(more: number): void {
+    const rest = this.end - this.at;
+    const window = Buffer.allocUnsafeSlow(Math.max(1 << 17, 2 * (rest + more)));
+    this.bytes.copy(window, 0, this.at, this.end);
+    this.#moveTo(window, rest);
+    this.#isPiece = false;
+  }
+
+  #moveTo(window: Buffer, rest: number): void {
     this.#count(this.at);
-    let window = piece;
-    if (rest > 0) {
-      window = Buffer.allocUnsafeSlow(Math.max(1 << 17, 2 * (rest + piece.length)));
-      this.bytes.copy(window, 0, this.at, this.end);
-      piece.copy(window, rest);
-    }
     this.bytes = window;
     this.#base += this.at;
     this.#counted = 0;
     this.at = 0;
-    this.end = rest + piece.length;
-    return true;
+    this.end = rest;
   }
 
   /**

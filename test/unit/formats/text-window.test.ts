@@ -1,7 +1,9 @@
 /** The part of a text that is in memory. */
+import { csv } from '../../../lib/formats/text/csv.js';
 import { json } from '../../../lib/formats/text/json.js';
+import { jsonl } from '../../../lib/formats/text/jsonl.js';
 import { TextWindow } from '../../../lib/formats/text/text-window.js';
-import { found, sourceOf } from '../../formats.js';
+import { found, sourceOf, tableOf, written } from '../../formats.js';
 
 // Counts the bytes that searches look at.
 function countSearches(): () => number {
@@ -40,4 +42,29 @@ test.each([',', ',\n'])('invalid records are placed in one pass, with %j between
   expect(table!.invalid.length).toBe(20000);
   const last = { line: between === ',' ? 1 : 20000, column: between === ',' ? 19999 * 21 + 2 : 1 };
   expect(table!.invalid.at(-1)).toMatchObject(last);
+});
+
+test.each([json, jsonl, csv])('$name: pieces may all be of the same memory', async (format) => {
+  const ids = Array.from({ length: 50 }, (_, i) => i);
+  const table = tableOf(
+    ids,
+    ids.map((id) => [id, 0.1]),
+    ids.map((id) => ({ a: 'é"\n'.repeat(id) })),
+  );
+  const bytes = await written(format, table);
+  const whole = await found(format, sourceOf(bytes));
+  expect(whole[0]).toMatchObject({ ids, invalid: [] });
+  for (const piece of [5, 64, 1000, 3000]) {
+    const memory = Buffer.alloc(piece);
+    const reused = {
+      ...sourceOf(bytes),
+      async *bytes() {
+        for (let at = 0; at < bytes.length; at += piece) {
+          memory.fill(0xff);
+          yield await Promise.resolve(memory.subarray(0, bytes.copy(memory, 0, at, at + piece)));
+        }
+      },
+    };
+    expect(await found(format, reused)).toEqual(whole);
+  }
 });
