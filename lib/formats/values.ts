@@ -190,16 +190,15 @@ export function metadataBehind(
  * @throws Rejection if it is none
  */
 export function valueOf(value: unknown, position: number, allowNonFinite: boolean): number {
-  let number = value;
   if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') {
-    if (!allowNonFinite) throw new Rejection(`value ${position} of the vector is ${value}, not a finite number`);
-    number = Number(value);
+    if (allowNonFinite) return Number(value);
+    throw new Rejection(`value ${position} of the vector is ${value}, not a finite number`);
   }
-  if (typeof number !== 'number')
+  if (typeof value !== 'number')
     throw new Rejection(`value ${position} of the vector is ${shown(value)}, not a number`);
-  const single = Math.fround(number);
-  if (!allowNonFinite && !Number.isFinite(single)) {
-    throw new Rejection(`value ${position} of the vector is ${number}, too large for a float32`);
-  }
-  return single;
+  const single = Math.fround(value);
+  if (Number.isFinite(single)) return single;
+  // JSON.parse has made Infinity of what not even a float64 holds.
+  const number = Number.isFinite(value) ? value : 'a number';
+  throw new Rejection(`value ${position} of the vector is ${number}, too large for a float32`);
 }

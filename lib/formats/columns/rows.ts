@@ -75,13 +75,20 @@ export class TableRows {
     if (values instanceof Float32Array || values instanceof Float64Array) {
       vectors.set(values.subarray(start, end), to);
     } else for (let i = 0; i < dimension; i++) vectors[to + i] = Number(values[start + i]);
-    if (!this.#options.allowNonFinite && !areFinite(vectors, to, to + dimension)) {
-      const at = vectors.subarray(to, to + dimension).findIndex((value) => !Number.isFinite(value));
-      const value = Number(values[start + at]);
-      const problem = Number.isFinite(value) ? 'which does not fit float32' : 'no finite number';
-      throw new Rejection(`value ${at} of the vector is ${value}, ${problem}`);
-    }
+    if (!areFinite(vectors, to, to + dimension))
+      this.#checkInfinite(values, start, vectors.subarray(to, to + dimension));
     this.#dimension ??= dimension;
+  }
+
+  // Values that are no finite numbers may be allowed; those that only float32 has no room for never are.
+  #checkInfinite(values: Numbers, start: number, vector: Float32Array): void {
+    vector.forEach((single, at) => {
+      const value = Number(values[start + at]);
+      const isFinite = Number.isFinite(value);
+      if (Number.isFinite(single) || (!isFinite && this.#options.allowNonFinite)) return;
+      const problem = isFinite ? 'which does not fit float32' : 'no finite number';
+      throw new Rejection(`value ${at} of the vector is ${value}, ${problem}`);
+    });
   }
 
   /**

@@ -91,13 +91,20 @@ export class NpyVectors {
 
   #wrong(vectors: Float32Array, raw: ArrayBufferLike): Map<number, string> {
     const reasons = new Map<number, string>();
-    if (this.#options.allowNonFinite) return reasons;
-    const doubles = this.#size === 8 ? new Float64Array(raw, 0, vectors.length) : undefined;
-    findNonFinite(vectors, this.dimension, (row, column) => {
-      const index = row * this.dimension + column;
-      const value = (doubles ?? vectors)[index] ?? 0;
-      const problem = Number.isFinite(value) ? 'which does not fit float32' : 'no finite number';
-      reasons.set(row, `value ${column} is ${value}, ${problem}`);
+    const { allowNonFinite } = this.#options;
+    if (allowNonFinite && this.#size < 8) return reasons;
+    const values = this.#size === 8 ? new Float64Array(raw, 0, vectors.length) : vectors;
+    findNonFinite(vectors, this.dimension, (row, first) => {
+      const start = row * this.dimension;
+      // Those that only float32 has no room for are never allowed.
+      for (let column = first; column < this.dimension; column++) {
+        const value = values[start + column] ?? 0;
+        const isFinite = Number.isFinite(value);
+        if (Number.isFinite(vectors[start + column]) || (!isFinite && allowNonFinite)) continue;
+        const problem = isFinite ? 'which does not fit float32' : 'no finite number';
+        reasons.set(row, `value ${column} is ${value}, ${problem}`);
+        return;
+      }
     });
     return reasons;
   }

@@ -112,7 +112,8 @@ export class CsvRows {
       value = this.#otherValue(this.#field.text(bytes), position, first - start);
       at = this.#field.next - 1;
     }
-    if (!this.#allowNonFinite && !Number.isFinite(value)) {
+    // Digits that give infinity are too large a number, whatever is allowed.
+    if (!Number.isFinite(value) && (parser.found || !this.#allowNonFinite)) {
       const text = bytes.toString('utf8', first, at);
       throw new Rejection(`value ${position} of the vector is ${text}, no finite float32`, first - start);
     }

@@ -133,7 +133,7 @@ export class JsonRecords {
     do {
       if ((bytes[++at] ?? 0) <= 32) at = skipSpace(bytes, at, end);
       const value = parser.parse(bytes, at, end);
-      if (!parser.isJson || (!this.#allowNonFinite && !Number.isFinite(value))) {
+      if (!parser.isJson || !Number.isFinite(value)) {
         this.#at = at;
         return -1;
       }

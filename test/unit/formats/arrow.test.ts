@@ -149,6 +149,10 @@ describe('files of apache-arrow', () => {
       [7, 'value 0 of the vector is 1e+39, which does not fit float32'],
       [8, 'there is no id'],
     ]);
+    const odd = [[NaN, 1e300], [-Infinity, NaN], [1, 2]]; // prettier-ignore
+    const allowed = await read(fileOf({ v: column(odd, list(new Float64())) }), { allowNonFinite: true });
+    expect(rows(allowed)).toEqual(odd.slice(1));
+    expect(reasons(allowed)).toEqual([[1, 'value 1 of the vector is 1e+300, which does not fit float32']]);
     const fixed = await read(fileOf({ v: column([[1, 2], null, [3, 4]], floats(2)) })); // prettier-ignore
     expect(fixed).toMatchObject({ ids: undefined, records: [1, 3] });
     expect((await read(fileOf({ v: column([[1, 2]], floats(2)) }), { dimension: 3 })).position).toBe(1);

@@ -135,9 +135,18 @@ test('invalid records say where and why, and the others are read', async () => {
 });
 
 test('infinities as others write them', async () => {
-  const table = await read('v0\nnan\n-inf\nInfinity\n+INF\n1e39\ninfinite\n', { allowNonFinite: true });
-  expect(plain(table).flat()).toEqual([NaN, -Infinity, Infinity, Infinity, Infinity]);
-  expect(table.invalid.map(({ record }) => record)).toEqual([6]);
+  const table = await read('v0\nnan\n-inf\n"Infinity"\n+INF \ninfinite\n', { allowNonFinite: true });
+  expect(plain(table).flat()).toEqual([NaN, -Infinity, Infinity, Infinity]);
+  expect(table.invalid.map(({ record }) => record)).toEqual([5]);
+});
+
+test('numbers too large for a float32 are invalid where infinities are allowed', async () => {
+  const texts = ['1e39', '-1e300', '"1e400"', ' +1e39 ', '9'.repeat(400)];
+  for (const allowNonFinite of [false, true]) {
+    const table = await read(`v0\n${texts.join('\n')}\n1\n`, { allowNonFinite });
+    expect(reasons(table)).toEqual(texts.map((text) => `value 0 of the vector is ${text}, no finite float32`));
+    expect(reasons(await read('data\n"[1,1e39]"\n"[1,1e400]"\n"[1,2]"\n', { allowNonFinite })).length).toBe(2);
+  }
 });
 
 test('arrays: other lengths, no numbers, infinities', async () => {

@@ -139,6 +139,17 @@ test('invalid records say where and why, and the others are read', async () => {
   ]);
 });
 
+test('numbers too large for a float32 are invalid where infinities are allowed', async () => {
+  const records = ['[1e300,1]', '["NaN",-1e39]', '[1,1e400]', '["-Infinity",1]'].map((data) => `{"data":${data}}`);
+  const table = await read(records.join('\n'), { allowNonFinite: true });
+  expect(plain(table)).toEqual([[-Infinity, 1]]);
+  expect(reasons(table)).toEqual([
+    'value 0 of the vector is 1e+300, too large for a float32',
+    'value 1 of the vector is -1e+39, too large for a float32',
+    'value 1 of the vector is a number, too large for a float32',
+  ]);
+});
+
 test('bytes that are no UTF-8 are an invalid record, wherever they stand', async () => {
   const line = (json: string): Buffer => Buffer.concat([Buffer.from(json, 'latin1'), Buffer.from('\n')]);
   const table = await read(

@@ -103,11 +103,17 @@ test('float64 is rounded to the nearest; what overflows is invalid', async () =>
     { record: 1, reason: 'value 1 is 1e+300, which does not fit float32' },
     { record: 2, reason: 'value 1 is NaN, no finite number' },
   ]);
-  expect(rows([await read(bytes, { allowNonFinite: true })])).toEqual([
-    [Math.fround(0.1), Infinity],
+  const allowed = await read(bytes, { allowNonFinite: true });
+  expect(rows([allowed])).toEqual([
     [1, NaN],
     [-0, Math.fround(3.4028235e38)],
   ]);
+  expect(allowed.invalid).toEqual(table.invalid.slice(0, 1));
+  const odd = bytesOf(Float64Array.of(NaN, -1e39, -Infinity, NaN));
+  expect(await read(file('<f8', '(2, 2)', odd), { allowNonFinite: true })).toMatchObject({
+    vectors: [Float32Array.of(-Infinity, NaN)],
+    invalid: [{ record: 1, reason: 'value 1 is -1e+39, which does not fit float32' }],
+  });
 });
 
 test('invalid rows leave the others as they are, in batches of any size', async () => {
