@@ -44,24 +44,29 @@ function inOrder(columns: ReadonlyMap<number, number>): number[] | undefined {
 // The largest group of numbered columns; of two of a size neither is meant.
 function numbered(names: readonly string[], fail: (message: string) => Error): number[] {
   const groups = new Map<string, Map<number, number>>();
+  // Of those where numbers are there twice, such as a1 and a01: two columns.
+  const twice = new Map<string, number[]>();
   names.forEach((name, column) => {
     const [, prefix, digits] = NUMBERED.exec(name) ?? [];
     if (prefix === undefined) return;
     const group = groups.get(prefix) ?? new Map<number, number>();
-    if (group.has(Number(digits)))
-      throw fail(`two columns are named ${shown(prefix + String(Number(digits)))}; rename one`);
+    const other = group.get(Number(digits));
+    if (other !== undefined) twice.set(prefix, [other, column]);
     groups.set(prefix, group.set(Number(digits), column));
   });
-  const [largest, second] = [...groups].sort(([, a], [, b]) => b.size - a.size);
+  const rank = ([name, { size }]: [string, Map<number, number>]): number => 2 * size - Number(twice.has(name));
+  const [largest, second] = [...groups].sort((a, b) => rank(b) - rank(a));
   if (largest === undefined) return [];
   const [prefix, columns] = largest;
+  const same = twice.get(prefix)?.map((column) => shown(names[column]));
+  if (same !== undefined) throw fail(`the columns ${same.join(' and ')} have the same number; rename one`);
   const order = inOrder(columns);
   if (order === undefined) {
     const [a, b] = [`${prefix}0`, `${prefix}1`].map(shown);
     if (columns.size === 1) return [];
     throw fail(`the columns of numbers must be ${a}, ${b} and so on, or begin with ${b}, without gaps`);
   }
-  if (second?.[1].size === columns.size && inOrder(second[1]) !== undefined) {
+  if (second !== undefined && rank(second) === rank(largest) && inOrder(second[1]) !== undefined) {
     throw fail(`both ${shown(`${prefix}…`)} and ${shown(`${second[0]}…`)} could be the vector; rename one`);
   }
   return order;

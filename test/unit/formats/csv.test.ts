@@ -64,6 +64,18 @@ test('metadata beside other columns stays as it is written', async () => {
   expect(table.texts).toEqual(['{"t":"x","n":12345678901234567890, "m":1.0}', '{"t":"x"}']);
 });
 
+test('other columns may have the same number in their names', async () => {
+  for (const [header, row] of [
+    ['id,v0,v1,tag1,tag01', '1,2,3,a,b'],
+    ['tag1,id,tag01,v2,v1', 'a,1,b,3,2'],
+    ['id,tag0,tag1,tag01,v0,v1', '1,,a,b,2,3'],
+  ]) {
+    const table = await read(`${header}\n${row}\n`);
+    expect(table).toMatchObject({ ids: [1], metadata: [{ tag1: 'a', tag01: 'b' }] });
+    expect(plain(table)).toEqual([[2, 3]]);
+  }
+});
+
 test('no ids', async () => {
   expect(await read('x0,x1\n1,2\n3,4\n')).toMatchObject({ ids: undefined, dimension: 2, position: 2 });
 });
@@ -178,7 +190,8 @@ test.each([
   ['id,name\n', /no column holds vectors/],
   ['id,v0,v2\n', /"v0", "v1" and so on.*without gaps/],
   ['id,v5,v6\n', /without gaps/],
-  ['v0,v00\n', /two columns are named "v0"/],
+  ['v0,v00\n', /the columns "v0" and "v00" have the same number; rename one/],
+  ['id,v0,v1,v01,tag1,tag01\n', /the columns "v1" and "v01" have the same number/],
   ['a0,a1,b0,b1\n', /both "a…" and "b…" could be the vector/],
   ['id,v0,id\n', /two columns are named "id"/],
   ['id,"v0"x\n', /the first line: a field in quotes goes on/],
