@@ -14,30 +14,28 @@ function parsed(text: string): unknown {
   }
 }
 
-// The keys of the outermost object, as far as the bytes go; undefined where it is no JSON object.
-function keysOf(head: Buffer, at: number): Set<string> | undefined {
-  const keys = new Set<string>();
+// Adds the keys of an object, as far as the bytes go; false where it is no JSON.
+function addKeys(keys: Set<string>, head: Buffer, at: number): boolean {
   const ends = new ValueEnd();
-  if (head[at] !== 123) return undefined;
   do {
     at = skipSpace(head, at + 1, head.length);
-    if (at >= head.length || (head[at] === 125 && keys.size === 0)) return keys;
+    if (at >= head.length || (head[at] === 125 && keys.size === 0)) return true;
     ends.reset();
     const quote = head[at] === 34 ? ends.find(head, at, head.length) : at;
-    if (quote < 0) return keys;
+    if (quote < 0) return true;
     const key = parsed(head.toString('utf8', at, quote));
-    if (typeof key !== 'string') return undefined;
+    if (typeof key !== 'string') return false;
     at = skipSpace(head, quote, head.length);
-    if (at >= head.length) return keys;
-    if (head[at] !== 58) return undefined;
+    if (at >= head.length) return true;
+    if (head[at] !== 58) return false;
     keys.add(key);
     at = skipSpace(head, at + 1, head.length);
     ends.reset();
     at = ends.find(head, at, head.length);
-    if (at < 0) return keys;
+    if (at < 0) return true;
     at = skipSpace(head, at, head.length);
   } while (at < head.length && head[at] === 44);
-  return at >= head.length || head[at] === 125 ? keys : undefined;
+  return at >= head.length || head[at] === 125;
 }
 
 function textStart(head: Buffer): number {
@@ -60,8 +58,9 @@ export function isJsonLine(head: Buffer): boolean | undefined {
     const line = parsed(head.toString('utf8', start, newline < 0 ? head.length : newline));
     if (typeof line !== 'object' || line === null) return false;
   }
-  const keys = keysOf(newline < 0 ? head : head.subarray(0, newline), start);
-  if (keys === undefined || DOCUMENT_KEYS.some((key) => keys.has(key))) return false;
+  const keys = new Set<string>();
+  const isWhole = addKeys(keys, newline < 0 ? head : head.subarray(0, newline), start);
+  if (!isWhole || DOCUMENT_KEYS.some((key) => keys.has(key))) return false;
   if (RECORD_KEYS.some((key) => keys.has(key))) return true;
   return newline < 0 && head.length >= PEEKED ? undefined : false;
 }
@@ -80,8 +79,9 @@ export function isJsonDocument(head: Buffer): boolean | undefined {
     return next === 123 || (next === 93 && head.length < PEEKED);
   }
   if (head[start] !== 123 || isJsonLine(head) === true) return false;
-  const keys = keysOf(head, start);
-  if (keys === undefined) return false;
+  const keys = new Set<string>();
+  const isWhole = addKeys(keys, head, start);
+  // It may be damaged behind them: reading it says where.
   if (DOCUMENT_KEYS.some((key) => keys.has(key))) return true;
-  return head.length < PEEKED ? false : undefined;
+  return !isWhole || head.length < PEEKED ? false : undefined;
 }
