@@ -11,8 +11,10 @@ export class CsvRecords {
   separator: number | undefined;
   #passed = 0;
   #inQuotes = false;
-  // Where the next quote is in the window, so that one search does for many records; -1 where that isn't known.
+  // Where the next ones are in the window, so that one search does for many records and fields; -1 where that isn't
+  // known, infinity where there is none.
   #quote = -1;
+  #newline = -1;
 
   /**
    * Makes one.
@@ -31,10 +33,11 @@ export class CsvRecords {
   end(): number {
     const { bytes, at, end } = this.#window;
     for (let from = at + this.#passed; ;) {
-      const quote = this.#nextQuote(from);
+      if (this.#quote < from) this.#quote = this.#find(QUOTE, from);
+      const quote = this.#quote;
       if (this.#inQuotes) {
         // The next byte says whether it closes, or is one of two.
-        if (quote < 0 || quote + 1 >= end) return this.#stop(quote < 0 ? end : quote);
+        if (quote + 1 >= end) return this.#stop(Math.min(quote, end));
         this.#inQuotes = false;
         from = quote + 1;
         if (bytes[from] === QUOTE) {
@@ -43,9 +46,9 @@ export class CsvRecords {
         }
         continue;
       }
-      const newline = this.#window.indexOf(10, from);
-      if (newline >= 0 && (quote < 0 || newline < quote)) return newline;
-      if (quote < 0) return this.#stop(end);
+      if (this.#newline < from) this.#newline = this.#find(10, from);
+      if (this.#newline < quote) return this.#newline;
+      if (quote === Infinity) return this.#stop(end);
       this.#inQuotes = quote === at || this.#separates(bytes[quote - 1]);
       from = quote + 1;
     }
@@ -54,15 +57,13 @@ export class CsvRecords {
   #stop(at: number): number {
     this.#passed = at - this.#window.at;
     this.#quote = -1;
+    this.#newline = -1;
     return -1;
   }
 
-  #nextQuote(from: number): number {
-    if (this.#quote < from) {
-      const quote = this.#window.indexOf(QUOTE, from);
-      this.#quote = quote < 0 ? Infinity : quote;
-    }
-    return this.#quote === Infinity ? -1 : this.#quote;
+  #find(byte: number, from: number): number {
+    const at = this.#window.indexOf(byte, from);
+    return at < 0 ? Infinity : at;
   }
 
   #separates(byte: number | undefined): boolean {

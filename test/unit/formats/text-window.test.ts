@@ -44,6 +44,15 @@ test.each([',', ',\n'])('invalid records are placed in one pass, with %j between
   expect(table!.invalid.at(-1)).toMatchObject(last);
 });
 
+test('fields in quotes are passed in one search', async () => {
+  const names = Array.from({ length: 10000 }, (_, i) => `v${i}`);
+  const text = [names, ...[1, 2].map((one) => names.map(() => `"${one}"`))].join('\n');
+  const looked = countSearches();
+  const [table] = await found(csv, sourceOf(text, { piece: 50000 }), { batchBytes: 1e6 });
+  expect(looked()).toBeLessThan(8 * text.length);
+  expect(table!.vectors.map(([first]) => first)).toEqual([1, 2]);
+});
+
 test.each([json, jsonl, csv])('$name: pieces may all be of the same memory', async (format) => {
   const ids = Array.from({ length: 50 }, (_, i) => i);
   const table = tableOf(
