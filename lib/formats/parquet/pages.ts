@@ -165,11 +165,14 @@ export class LeafReader {
       return this.at < this.entries.count;
     }
     const rest = this.entries.count - this.at;
-    this.#pagesOfRow = rest > 0 ? this.#pagesOfRow + 1 : 0;
-    if (rest > MAX_ROW || this.#pagesOfRow > MAX_PAGES_OF_ROW) {
+    if (rest === 0 && (page.repetition?.[0] ?? 0) !== 0) throw new Malformed('its first row goes on, but never began');
+    // That a row was whole before shows only now; a page of no values says nothing.
+    const goesOn = rest > 0 && page.repetition?.[0] !== 0;
+    const isWithin = goesOn && page.repetition?.includes(0) !== true;
+    this.#pagesOfRow = isWithin ? this.#pagesOfRow + 1 : 0;
+    if ((goesOn && rest > MAX_ROW) || this.#pagesOfRow > MAX_PAGES_OF_ROW) {
       throw new Malformed(`a row of it has more than ${MAX_ROW} values, or is in more than ${MAX_PAGES_OF_ROW} pages`);
     }
-    if (rest === 0 && (page.repetition?.[0] ?? 0) !== 0) throw new Malformed('its first row goes on, but never began');
     this.entries = rest > 0 ? joined(this.entries, this.at, this.valueAt, page, this.node.definition) : page;
     this.at = 0;
     this.valueAt = 0;

@@ -3,49 +3,15 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects, type CompressionCodec, type SchemaElement } from 'hyparquet';
-import { ByteWriter, ParquetWriter, parquetWriteBuffer, type ColumnSource } from 'hyparquet-writer';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { parquet } from '../../../lib/formats/parquet/parquet.js';
 import type { OutTable } from '../../../lib/formats/types.js';
-import { anyRows, damageEachByte, found, sourceOf, tableOf, written, type Found } from '../../formats.js';
+import { anyRows, damageEachByte, tableOf, written, type Found } from '../../formats.js';
+import { fileOf, list, read, text, vectorsOnly } from './parquet-files.js';
 
 const code = 'JVDB_INVALID_ARGUMENT';
-const read = async (bytes: Uint8Array, options = {}, seekable = true): Promise<Found> =>
-  (await found(parquet, sourceOf(bytes, { seekable }), options))[0]!;
 const rows = ({ vectors }: Found): number[][] => vectors.map((one) => [...one]);
 const reasons = ({ invalid }: Found): [number, string][] => invalid.map(({ record, reason }) => [record, reason]);
-
-type Options = Partial<{
-  codec: CompressionCodec;
-  compressors: Record<string, (bytes: Uint8Array) => Uint8Array>;
-  rowGroupSize: number;
-  pageSize: number;
-}>;
-
-// A list of numbers as a column of three levels, each of them optional.
-const list = (name: string, type: 'FLOAT' | 'DOUBLE' | 'INT32' = 'FLOAT'): SchemaElement[] => [
-  { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
-  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-  { name: 'element', repetition_type: 'OPTIONAL', type },
-];
-const text = (name: string): SchemaElement => ({
-  name,
-  type: 'BYTE_ARRAY',
-  converted_type: 'UTF8',
-  repetition_type: 'OPTIONAL',
-});
-
-// A file as hyparquet-writer makes it.
-function fileOf(schema: SchemaElement[], columnData: ColumnSource[], options: Options = {}): Buffer {
-  const { codec = 'SNAPPY', compressors, ...how } = options;
-  const writer = new ByteWriter();
-  const root = { name: 'root', num_children: columnData.length };
-  const file = new ParquetWriter({ writer, schema: [root, ...schema], codec, ...(compressors && { compressors }) });
-  void file.write({ columnData, ...how });
-  void file.finish();
-  return Buffer.from(writer.getBuffer());
-}
-const vectorsOnly = (data: unknown[], options?: Options): Buffer =>
-  fileOf(list('vector'), [{ name: 'vector', data: data as [] }], options);
 
 test('what is written comes back', async () => {
   await fc.assert(
