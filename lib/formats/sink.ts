@@ -11,6 +11,7 @@ import { invalid, shown } from '../arguments.js';
 import { codeOf, renameNew, syncDirectory, systemError, unlessMissing } from '../directories.js';
 import { JvdbError } from '../errors.js';
 import { databaseIn } from './databases.js';
+import { openFifo } from './fifo.js';
 import { StreamOutput } from './stream-output.js';
 
 /** Where an export goes: a path, '-' for standard output, or a stream of bytes, which is not ended. */
@@ -24,7 +25,7 @@ export interface WriteOptions {
   overwrite: boolean;
   /** Told of each piece that was written. */
   onBytes: (bytes: number) => void;
-  /** Ends waiting for a stream that takes nothing. */
+  /** Ends waiting for a stream or a named pipe that takes nothing. */
   signal?: AbortSignal | undefined;
 }
 
@@ -47,15 +48,14 @@ export async function writeTo(
   bytes: AsyncIterable<Uint8Array>,
   options: WriteOptions,
 ): Promise<void> {
-  const { gzip, overwrite, onBytes, signal } = options;
-  const pieces = gzip ? zipped(bytes) : bytes;
-  if (typeof sink === 'string' && sink !== '-') return writeFile(sink, pieces, overwrite, onBytes);
+  const pieces = options.gzip ? zipped(bytes) : bytes;
+  if (typeof sink === 'string' && sink !== '-') return writeFile(sink, pieces, options);
   const stream = typeof sink === 'string' ? process.stdout : sink;
   const { write, on, off } = (stream as Partial<Writable> | null) ?? {};
   if (![write, on, off].every((one) => typeof one === 'function')) {
     throw invalid(`give a path, '-' or a stream to write to, not ${shown(sink)}`);
   }
-  return writeStream(stream as Writable, pieces, onBytes, signal);
+  return writeStream('the output', stream as Writable, pieces, options);
 }
 
 async function* zipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -70,15 +70,11 @@ async function* zipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-async function writeFile(
-  name: string,
-  pieces: AsyncIterable<Uint8Array>,
-  overwrite: boolean,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
+async function writeFile(name: string, pieces: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
+  const { overwrite, onBytes } = options;
   const found = await attempt(name, () => unlessMissing(() => stat(name)));
   if (found?.isDirectory() === true) throw invalid(`cannot write ${name}: it is a directory; name a file in it`);
-  if (found?.isFile() === false) return writePieces(name, await attempt(name, () => open(name, 'w')), pieces, onBytes);
+  if (found?.isFile() === false) return writeDevice(name, pieces, options);
   if (found !== undefined && !overwrite) throw exists(name);
   if (found !== undefined) await refuseDatabase(name);
   const target = found === undefined ? name : await attempt(name, () => realpath(name)); // a link stays one
@@ -94,6 +90,18 @@ async function writeFile(
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;
+  }
+}
+
+// Or to a pipe.
+async function writeDevice(name: string, pieces: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
+  const { signal } = options;
+  const fifo = await attempt(name, () => openFifo(name, 'w', signal), signal);
+  if (fifo === undefined) return writePieces(name, await attempt(name, () => open(name, 'w')), pieces, options.onBytes);
+  try {
+    await writeStream(name, fifo, pieces, options);
+  } finally {
+    fifo.destroy();
   }
 }
 
@@ -128,10 +136,11 @@ function exists(name: string): JvdbError {
   );
 }
 
-async function attempt<T>(name: string, call: () => Promise<T>): Promise<T> {
+async function attempt<T>(name: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
     return await call();
   } catch (thrown) {
+    signal?.throwIfAborted();
     if (codeOf(thrown) === 'EEXIST') throw exists(name); // meanwhile
     if (codeOf(thrown) !== 'ENOENT') throw systemError(`write ${name}`, thrown);
     const directory = path.dirname(path.resolve(name));
@@ -149,10 +158,10 @@ async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
 }
 
 async function writeStream(
+  name: string,
   stream: Writable,
   pieces: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal | undefined,
+  { onBytes, signal }: WriteOptions,
 ): Promise<void> {
   const output = new StreamOutput(stream, signal);
   try {
@@ -163,7 +172,7 @@ async function writeStream(
     }
     await output.finish();
   } catch (thrown) {
-    throw output.failure === undefined ? thrown : systemError('write the output', output.failure);
+    throw output.failure === undefined ? thrown : systemError(`write ${name}`, output.failure);
   } finally {
     output.release();
   }

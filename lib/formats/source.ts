@@ -10,6 +10,7 @@ import { unlessAborted } from '../abort.js';
 import { systemError } from '../directories.js';
 import { describe, JvdbError } from '../errors.js';
 import { invalid, shown } from '../arguments.js';
+import { openFifo } from './fifo.js';
 import type { Source } from './types.js';
 
 /** What can be imported: a path, '-' for standard input, a stream of bytes, or bytes. */
@@ -30,14 +31,14 @@ export interface OpenSource extends Source, AsyncDisposable {
  * Opens what is to be imported.
  *
  * @param input - see `ImportSource`
- * @param signal - ends waiting for bytes of a stream, which is destroyed
+ * @param signal - ends waiting for bytes of a stream, which is destroyed, and for a named pipe
  * @returns a promise of the source; dispose of it
  * @throws JvdbError `JVDB_NOT_FOUND`, `JVDB_IO`, `JVDB_INVALID_ARGUMENT`; and the signal's reason
  */
 export async function openSource(input: ImportSource, signal?: AbortSignal): Promise<OpenSource> {
   checkSource(input);
-  const file = typeof input === 'string' && input !== '-' ? await openFile(input) : undefined;
-  const opened = new Opened(input, file, signal);
+  const name = typeof input === 'string' ? input : 'the stream';
+  const opened = new Opened(name, await openInput(input, signal), signal);
   try {
     await opened.prepare();
     return opened;
@@ -54,16 +55,43 @@ function checkSource(input: unknown): void {
   throw invalid(`give a path, '-', a stream of bytes, or a Uint8Array to import, not ${shown(input)}`);
 }
 
-async function openFile(path: string): Promise<{ handle: FileHandle; size: number | undefined }> {
-  let handle: FileHandle | undefined;
+type Stream = Exclude<ImportSource, string>;
+
+/** What was opened. */
+interface Input {
+  bytes: AsyncGenerator<Buffer>;
+  /** Also a device. */
+  file?: { handle: FileHandle; size: number | undefined };
+  /** Of the caller. */
+  stream?: Stream;
+  fifo?: Readable;
+}
+
+async function openInput(input: ImportSource, signal: AbortSignal | undefined): Promise<Input> {
+  if (typeof input !== 'string' || input === '-') {
+    const stream = typeof input === 'string' ? process.stdin : input;
+    return { bytes: streamBytes(stream), stream };
+  }
   try {
-    handle = await open(path);
+    const fifo = await openFifo(input, 'r', signal);
+    if (fifo !== undefined) return { bytes: streamBytes(fifo), fifo };
+    const file = await openFile(input);
+    return { bytes: fileBytes(file.handle), file };
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    throw systemError(`open ${input}`, thrown);
+  }
+}
+
+async function openFile(path: string): Promise<NonNullable<Input['file']>> {
+  const handle = await open(path);
+  try {
     const stats = await handle.stat();
     if (stats.isDirectory()) throw new JvdbError('JVDB_INVALID_ARGUMENT', `${path} is a directory; give a file`);
     return { handle, size: stats.isFile() ? stats.size : undefined };
   } catch (thrown) {
-    await handle?.close();
-    throw systemError(`open ${path}`, thrown);
+    await handle.close();
+    throw thrown;
   }
 }
 
@@ -76,13 +104,12 @@ async function* fileBytes(handle: FileHandle): AsyncGenerator<Buffer> {
   }
 }
 
-async function* streamBytes(input: ImportSource): AsyncGenerator<Buffer> {
+async function* streamBytes(input: Stream): AsyncGenerator<Buffer> {
   if (isUint8Array(input)) {
     if (input.length > 0) yield await Promise.resolve(bufferOf(input));
     return;
   }
-  const stream: AsyncIterable<unknown> = typeof input === 'string' ? process.stdin : input;
-  for await (const piece of stream) {
+  for await (const piece of input as AsyncIterable<unknown>) {
     if (!isUint8Array(piece)) {
       throw new JvdbError('JVDB_INVALID_ARGUMENT', `a stream to import must give bytes, not ${shown(piece)}`);
     }
@@ -91,9 +118,9 @@ async function* streamBytes(input: ImportSource): AsyncGenerator<Buffer> {
 }
 
 // Whatever is being waited for then fails.
-function destroyStream(input: ImportSource): void {
-  const stream = (input === '-' ? process.stdin : input) as Partial<Readable>;
-  if (typeof stream.destroy === 'function') stream.destroy();
+function destroyStream(input: Stream): void {
+  const { destroy } = input as Partial<Readable>;
+  if (typeof destroy === 'function') destroy.call(input);
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -111,27 +138,19 @@ async function* again(head: readonly Buffer[], rest: AsyncIterator<Buffer, void>
 class Opened implements OpenSource {
   readonly name: string;
   readonly totalBytes: number | undefined;
-  readonly #input: ImportSource;
-  readonly #handle: FileHandle | undefined;
+  readonly #input: Input;
   readonly #signal: AbortSignal | undefined;
-  readonly #raw: AsyncGenerator<Buffer>;
   #isWaiting = false;
   #content: AsyncIterator<Buffer, void>;
   #head: Buffer[] = [];
   #zipped = false;
   doneBytes = 0;
 
-  constructor(
-    input: ImportSource,
-    file: { handle: FileHandle; size: number | undefined } | undefined,
-    signal: AbortSignal | undefined,
-  ) {
-    this.name = typeof input === 'string' ? input : 'the stream';
-    this.totalBytes = file?.size;
+  constructor(name: string, input: Input, signal: AbortSignal | undefined) {
+    this.name = name;
+    this.totalBytes = input.file?.size;
     this.#input = input;
-    this.#handle = file?.handle;
     this.#signal = signal;
-    this.#raw = file === undefined ? streamBytes(input) : fileBytes(file.handle);
     this.#content = this.#counted();
   }
 
@@ -150,7 +169,7 @@ class Opened implements OpenSource {
   }
 
   get readAt(): Source['readAt'] {
-    const handle = this.#handle;
+    const handle = this.#input.file?.handle;
     if (this.size === undefined || handle === undefined) return undefined;
     return async (position, length) => {
       try {
@@ -192,7 +211,7 @@ class Opened implements OpenSource {
       for (;;) {
         this.#signal?.throwIfAborted();
         this.#isWaiting = true;
-        const next = await unlessAborted(this.#signal, this.#raw.next());
+        const next = await unlessAborted(this.#signal, this.#input.bytes.next());
         this.#isWaiting = false;
         if (next.done === true) return;
         this.doneBytes += next.value.length;
@@ -226,8 +245,19 @@ class Opened implements OpenSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isWaiting) destroyStream(this.#input);
-    await this.#raw.return(undefined).catch(() => undefined); // of what nobody waits for any more
-    await this.#handle?.close();
+    const { stream, fifo } = this.#input;
+    if (this.#isWaiting && stream !== undefined) destroyStream(stream);
+    fifo?.destroy();
+    const closed = this.#close().catch(() => undefined); // of what nobody waits for any more
+    // What is being read comes back for sure of a file only.
+    if (!this.#isWaiting || this.totalBytes !== undefined) await closed;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#input.bytes.return(undefined);
+    } finally {
+      await this.#input.file?.handle.close();
+    }
   }
 }
