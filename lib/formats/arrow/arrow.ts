@@ -66,7 +66,7 @@ function* tablesOf(source: Source, reader: ArrowReader, options: ReadOptions): G
   const notes = readNotes(reader.schema.metadata.get(NOTES_KEY));
   const { id } = reader.roles;
   const own = id && (id.kind === 'integer' ? 'int64' : 'string');
-  const dimension = reader.dimension ?? notes.dimension;
+  const { dimension } = reader; // not of the notes: vectors may have been changed, and those kept
   yield {
     ...{ name: notes.name, distanceMetric: notes.distanceMetric, count: undefined, dimension },
     idType: own && (options.idType ?? own),

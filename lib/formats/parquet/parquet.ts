@@ -46,10 +46,11 @@ async function* read(source: Source, options: ReadOptions): AsyncGenerator<InTab
   const own = id && (id.kind === 'integer' ? 'int64' : 'string');
   yield {
     ...notes,
+    // Where there are rows they say it: vectors may have been changed, and the notes kept.
+    dimension: count === 0 ? notes.dimension : undefined,
     idType: own && (options.idType ?? own),
     count: Number.isSafeInteger(count) && count >= 0 ? count : undefined,
-    rows: (allowNonFinite = options.allowNonFinite) =>
-      rowsOf(source, reader, { ...options, allowNonFinite, dimension: options.dimension ?? notes.dimension }),
+    rows: (allowNonFinite = options.allowNonFinite) => rowsOf(source, reader, { ...options, allowNonFinite }),
   };
 }
 

@@ -21,6 +21,7 @@ import {
   Struct,
   Table,
   tableFromIPC,
+  tableToIPC,
   TimestampMicrosecond,
   TimestampSecond,
   Uint64,
@@ -92,6 +93,13 @@ describe('files of apache-arrow', () => {
         expect(rows(table)).toEqual(single);
       }
     }
+  });
+
+  test('the dimension is that of the vectors, not of a note', async () => {
+    const table = new Table({ v: column([[1, 2]], list(new Float32())) });
+    table.schema.metadata.set('jvdb', '{"name":"reduced","dimension":8}');
+    const found = await read(Buffer.from(tableToIPC(table)));
+    expect(found).toMatchObject({ name: 'reduced', dimension: undefined, invalid: [], position: 1 });
   });
 
   test('several batches; a dictionary that grows, or is another one, between them', async () => {

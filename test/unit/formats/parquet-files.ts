@@ -8,11 +8,13 @@ import { found, sourceOf, type Found } from '../../formats.js';
 export const read = async (bytes: Uint8Array, options = {}, seekable = true): Promise<Found> =>
   (await found(parquet, sourceOf(bytes, { seekable }), options))[0]!;
 
-type Options = Partial<{
+/** How to write one. */
+export type Options = Partial<{
   codec: CompressionCodec;
   compressors: Record<string, (bytes: Uint8Array) => Uint8Array>;
   rowGroupSize: number;
   pageSize: number;
+  kvMetadata: { key: string; value: string }[];
 }>;
 
 /** A list of numbers as a column of three levels, each of them optional. */
@@ -32,10 +34,11 @@ export const text = (name: string): SchemaElement => ({
 
 /** A file as hyparquet-writer makes it. */
 export function fileOf(schema: SchemaElement[], columnData: ColumnSource[], options: Options = {}): Buffer {
-  const { codec = 'SNAPPY', compressors, ...how } = options;
+  const { codec = 'SNAPPY', compressors, kvMetadata = [], ...how } = options;
   const writer = new ByteWriter();
   const root = { name: 'root', num_children: columnData.length };
-  const file = new ParquetWriter({ writer, schema: [root, ...schema], codec, ...(compressors && { compressors }) });
+  const all = [root, ...schema];
+  const file = new ParquetWriter({ writer, schema: all, codec, kvMetadata, ...(compressors && { compressors }) });
   void file.write({ columnData, ...how });
   void file.finish();
   return Buffer.from(writer.getBuffer());

@@ -7,7 +7,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { parquet } from '../../../lib/formats/parquet/parquet.js';
 import type { OutTable } from '../../../lib/formats/types.js';
 import { anyRows, damageEachByte, tableOf, written, type Found } from '../../formats.js';
-import { fileOf, list, read, text, vectorsOnly } from './parquet-files.js';
+import { fileOf, list, read, text, vectorsOnly, type Options } from './parquet-files.js';
 
 const code = 'JVDB_INVALID_ARGUMENT';
 const rows = ({ vectors }: Found): number[][] => vectors.map((one) => [...one]);
@@ -20,7 +20,8 @@ test('what is written comes back', async () => {
       const bytes = await written(parquet, tableOf(ids, values, more, { distanceMetric: 'dot', name: 'words' }));
       expect(parquet.recognises(bytes)).toBe(true);
       const back = await read(bytes, { batchBytes }, seekable);
-      const about = { name: 'words', distanceMetric: 'dot', dimension: values[0]?.length ?? 1, count: ids.length };
+      const dimension = ids.length === 0 ? 1 : undefined; // else the rows say it
+      const about = { name: 'words', distanceMetric: 'dot', dimension, count: ids.length };
       expect(back).toMatchObject({ ids, position: ids.length, invalid: [], ...about });
       expect(rows(back)).toEqual(values);
       expect(JSON.stringify(back.metadata)).toBe(JSON.stringify(more));
@@ -159,6 +160,16 @@ describe('files of other writers', () => {
     const table = await read(vectorsOnly([[NaN], [NaN, 1, 2], [1, 2], [3], [4, 5]]), { batchBytes: 4 });
     expect(rows(table)).toEqual([[1, 2], [4, 5]]); // prettier-ignore
     expect(table.invalid.map(({ record }) => record)).toEqual([1, 2, 4]);
+  });
+
+  test('a note of the dimension counts only where there is no vector', async () => {
+    const noted = (dimension: number, name: string): Options => ({
+      kvMetadata: [{ key: 'jvdb', value: JSON.stringify({ name, dimension }) }],
+    });
+    const table = await read(vectorsOnly([[1, 2], [3, 4]], noted(8, 'reduced'))); // prettier-ignore
+    expect(rows(table)).toEqual([[1, 2], [3, 4]]); // prettier-ignore
+    expect(table).toMatchObject({ name: 'reduced', dimension: undefined, invalid: [] });
+    expect(await read(vectorsOnly([], noted(8, 'empty')))).toMatchObject({ name: 'empty', dimension: 8, vectors: [] });
   });
 
   test('all other columns become metadata', async () => {
