@@ -3,7 +3,7 @@
  * A file gets its name when it is whole and on the disk. Threads: one call at a time.
  */
 import { randomUUID } from 'node:crypto';
-import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
@@ -39,7 +39,8 @@ const PIECE = 1 << 20;
  * @param bytes - in pieces
  * @param options - see `WriteOptions`
  * @returns a promise that resolves when all is written
- * @throws JvdbError `JVDB_EXISTS`, before anything is read; `JVDB_INVALID_ARGUMENT` where the file is a database;
+ * @throws JvdbError `JVDB_EXISTS`, before anything is read; `JVDB_INVALID_ARGUMENT` where the file is a database, or
+ *   has become one;
  *   `JVDB_NOT_FOUND` where there is no such directory,
  *   `JVDB_NO_SPACE`, `JVDB_IO`; and what the bytes' iterator throws
  */
@@ -75,22 +76,39 @@ async function writeFile(name: string, pieces: AsyncIterable<Uint8Array>, option
   const found = await attempt(name, () => unlessMissing(() => stat(name)));
   if (found?.isDirectory() === true) throw invalid(`cannot write ${name}: it is a directory; name a file in it`);
   if (found?.isFile() === false) return writeDevice(name, pieces, options);
-  if (found !== undefined && !overwrite) throw exists(name);
+  // Also a link to nothing, which has no target to be written.
+  const isTaken = (found ?? (await attempt(name, () => unlessMissing(() => lstat(name))))) !== undefined;
+  if (isTaken && !overwrite) throw exists(name);
   if (found !== undefined) await refuseDatabase(name);
   const target = found === undefined ? name : await attempt(name, () => realpath(name)); // a link stays one
   const temporary = `${target}.tmp-${randomUUID()}`;
   const file = await attempt(name, () => open(temporary, 'wx', 0o666));
   try {
     await writePieces(name, file, pieces, onBytes, () => file.sync());
-    await attempt(name, async () => {
-      if (!overwrite) return renameNew(temporary, target);
-      await rename(temporary, target);
-      syncDirectory(path.dirname(target));
-    });
+    if (isTaken || !(await isNamed(name, temporary, overwrite))) await replace(name, temporary, target);
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;
   }
+}
+
+// Whether nothing had the name, which the file has now.
+async function isNamed(name: string, temporary: string, overwrite: boolean): Promise<boolean> {
+  try {
+    await attempt(name, () => renameNew(temporary, name));
+    return true;
+  } catch (thrown) {
+    if (overwrite && codeOf(thrown) === 'JVDB_EXISTS') return false;
+    throw thrown;
+  }
+}
+
+async function replace(name: string, temporary: string, target: string): Promise<void> {
+  await refuseDatabase(target); // one that was made meanwhile
+  await attempt(name, async () => {
+    await rename(temporary, target);
+    syncDirectory(path.dirname(target));
+  });
 }
 
 // Or to a pipe.
@@ -106,7 +124,7 @@ async function writeDevice(name: string, pieces: AsyncIterable<Uint8Array>, opti
 }
 
 async function refuseDatabase(name: string): Promise<void> {
-  const database = await attempt(name, async () => Promise.resolve(databaseIn(name)));
+  const database = await attempt(name, () => unlessMissing(async () => Promise.resolve(databaseIn(name))));
   if (database !== undefined) throw invalid(`cannot write ${name}: it is ${database}; give another name`);
 }
 

@@ -1,11 +1,13 @@
 /** Exports whose stream or file is not what it should be: they fail at once, and what was there stays. */
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, readdirSync } from 'node:fs';
+import { copyFileSync, lstatSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer, get, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { exportVectors, MemoryMappedVectorStore, type ExportOptions } from '../../lib/index.js';
+import { writeTo } from '../../lib/formats/sink.js';
 import { Directory, expectRejection, ROOT } from '../support.js';
 
 const directory = new Directory();
@@ -145,6 +147,49 @@ describe('a file', () => {
       await expectRejection(exporting, 'JVDB_INVALID_ARGUMENT', new RegExp(`^cannot write .*: ${what}$`));
       expect(readFileSync(file).equals(before)).toBe(true);
     }
+  });
+
+  test('that has become a database meanwhile is not replaced', async () => {
+    const folder = path.dirname(place.file());
+    for (const isThere of [false, true]) {
+      const file = place.file();
+      if (isThere) writeFileSync(file, 'old');
+      const pieces = async function* (): AsyncGenerator<Buffer> {
+        yield Buffer.from('new');
+        await rm(file, { force: true });
+        new MemoryMappedVectorStore(file, 2).close();
+      };
+      const writing = writeTo(file, pieces(), { gzip: false, overwrite: true, onBytes: () => undefined });
+      await expectRejection(writing, 'JVDB_INVALID_ARGUMENT', /: it is a database, or a backup of one/);
+      new MemoryMappedVectorStore(file, 2).close();
+    }
+    expect(readdirSync(folder).filter((name) => name.includes('.tmp-'))).toEqual([]);
+  });
+
+  test('that appears meanwhile is replaced where that is asked for', async () => {
+    for (const overwrite of [false, true]) {
+      const file = place.file();
+      const pieces = async function* (): AsyncGenerator<Buffer> {
+        yield Buffer.from('new');
+        await writeFile(file, 'other');
+      };
+      const writing = writeTo(file, pieces(), { gzip: false, overwrite, onBytes: () => undefined });
+      if (overwrite) await writing;
+      else await expectRejection(writing, 'JVDB_EXISTS', /it exists/);
+      expect(readFileSync(file, 'utf8')).toBe(overwrite ? 'new' : 'other');
+    }
+  });
+
+  (process.platform === 'win32' ? test.skip : test)('that is a link to nothing exists', async () => {
+    const file = `${place.file()}.npy`;
+    symlinkSync('nothing', file);
+    const pieces = jest.fn();
+    const nothing = { [Symbol.asyncIterator]: pieces };
+    const writing = writeTo(file, nothing, { gzip: false, overwrite: false, onBytes: () => undefined });
+    await expectRejection(writing, 'JVDB_EXISTS', /it exists/);
+    expect(pieces).not.toHaveBeenCalled();
+    await exportVectors(store, file, { overwrite: true });
+    expect(lstatSync(file).isFile()).toBe(true);
   });
 
   test('is replaced by several exports at once, each of them whole', async () => {
