@@ -82,7 +82,10 @@ async function writeFile(name: string, pieces: AsyncIterable<Uint8Array>, option
   if (found !== undefined) await refuseDatabase(name);
   const target = found === undefined ? name : await attempt(name, () => realpath(name)); // a link stays one
   const temporary = `${target}.tmp-${randomUUID()}`;
-  const file = await attempt(name, () => open(temporary, 'wx', 0o666));
+  const mode = (found?.mode ?? 0o666) & 0o777;
+  const file = await attempt(name, () => open(temporary, 'wx', mode));
+  // What the mask of the process took off; where that can't be, fewer may read it than before.
+  if (found !== undefined) await file.chmod(mode).catch(() => undefined);
   try {
     await writePieces(name, file, pieces, onBytes, () => file.sync());
     if (isTaken || !(await isNamed(name, temporary, overwrite))) await replace(name, temporary, target);

@@ -1,6 +1,15 @@
 /** Exports whose stream or file is not what it should be: they fail at once, and what was there stays. */
 import { once } from 'node:events';
-import { copyFileSync, lstatSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { createServer, get, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -190,6 +199,16 @@ describe('a file', () => {
     expect(pieces).not.toHaveBeenCalled();
     await exportVectors(store, file, { overwrite: true });
     expect(lstatSync(file).isFile()).toBe(true);
+  });
+
+  (process.platform === 'win32' ? test.skip : test)('keeps its rights when it is replaced', async () => {
+    const file = `${place.file()}.fvecs`;
+    await exportVectors(store, file);
+    for (const mode of [0o600, 0o640, 0o666, 0o444]) {
+      chmodSync(file, mode);
+      await exportVectors(store, file, { overwrite: true });
+      expect(statSync(file).mode & 0o7777).toBe(mode);
+    }
   });
 
   test('is replaced by several exports at once, each of them whole', async () => {
