@@ -18,6 +18,7 @@ export type ImportSource = string | AsyncIterable<Uint8Array> | Uint8Array;
 
 const PIECE = 1 << 20;
 const PEEK = 1 << 16;
+const GZIP = Buffer.of(0x1f, 0x8b, 8);
 
 /** A source that was opened. */
 export interface OpenSource extends Source, AsyncDisposable {
@@ -156,8 +157,9 @@ class Opened implements OpenSource {
 
   /** Looks whether it is zipped. */
   async prepare(): Promise<void> {
-    const head = await this.peek(2);
-    if (head.length < 2 || head.readUInt16BE() !== 0x1f8b) return;
+    // The third byte is its one method; the first two alone begin vectors of dimension 35615 as well.
+    const head = await this.peek(GZIP.length);
+    if (!head.equals(GZIP)) return;
     const zipped = again(this.#head, this.#content);
     this.#head = [];
     this.#zipped = true;

@@ -107,6 +107,20 @@ describe('where bytes come from', () => {
     expect(copy.vectorCount).toBe(50);
   });
 
+  test('vectors whose dimension begins as gzip does', async () => {
+    const dimension = 0x8b1f;
+    using copy = new MemoryMappedVectorStore(directory.file(), dimension);
+    const vector = vectorOf(dimension, 1);
+    await importVectors(
+      copy,
+      Buffer.concat([Int32Array.of(dimension), vector].map(({ buffer }) => Buffer.from(buffer))),
+      {
+        format: 'fvecs',
+      },
+    );
+    expect(copy.retrieveVector(0)?.vector).toEqual(vector);
+  });
+
   test('a database by name, in memory too', async () => {
     using databases = new InMemoryDatabasePersistence();
     databases.createDatabase('db', { dimension: D });
