@@ -8,6 +8,8 @@ import type { Format, Source } from '../formats/types.js';
 import type { RecordOptions } from './types.js';
 
 const BATCH_BYTES = 4 << 20;
+// Memory for it is made at once.
+const MAX_BATCH_BYTES = 64 << 20;
 const KEYS = ['format', 'signal', 'onProgress', 'batchSize', 'firstId', 'skipInvalid', 'onInvalid'];
 
 /**
@@ -33,7 +35,7 @@ export function checkImportOptions(options: RecordOptions, texts: readonly strin
 }
 
 /**
- * How many bytes of vectors make a batch.
+ * How many bytes of vectors make a batch: as many as `batchSize` records have, but no more than 64 MiB.
  *
  * @param options - checked
  * @param dimension - of the vectors; undefined where it isn't known
@@ -41,7 +43,8 @@ export function checkImportOptions(options: RecordOptions, texts: readonly strin
  */
 export function batchBytes(options: RecordOptions, dimension: number | undefined): number {
   const { batchSize } = options;
-  return batchSize === undefined || dimension === undefined ? BATCH_BYTES : batchSize * dimension * 4;
+  if (batchSize === undefined || dimension === undefined) return BATCH_BYTES;
+  return Math.min(batchSize * dimension * 4, MAX_BATCH_BYTES);
 }
 
 /**

@@ -224,6 +224,16 @@ describe('records that are invalid', () => {
   });
 });
 
+test.each(['jsonl', 'fvecs'] as const)('a batch takes no more memory than it may: %s', async (format) => {
+  const dimension = 65536;
+  using one = new MemoryMappedVectorStore(directory.file(), dimension);
+  one.storeVector(0, vectorOf(dimension, 1));
+  const file = directory.file();
+  await exportVectors(one, file, { format });
+  using copy = new MemoryMappedVectorStore(directory.file(), dimension);
+  expect(await importVectors(copy, file, { format, batchSize: 1_000_000 })).toMatchObject({ stored: 1 });
+});
+
 test('one of several databases in a document', async () => {
   const vectors = (id: number): object[] => [{ id, data: [...vectorOf(D, id)] }];
   const databases = ['a', 'b', 'c'].map((name, i) => ({ name, schema: { dimension: D }, vectors: vectors(i) }));
