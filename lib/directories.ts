@@ -140,7 +140,8 @@ export async function replaceFile(file: string, text: string, temporary: string)
   syncDirectory(path.dirname(path.resolve(file)));
 }
 
-const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
+// EISDIR is what Windows has for exFAT and FAT32: libuv calls ERROR_INVALID_FUNCTION so.
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR'];
 
 /**
  * Gives a file another name, which nothing may have; durable when the promise is fulfilled.
@@ -153,7 +154,12 @@ export async function renameNew(from: string, to: string): Promise<void> {
   if (await linked(from, to)) await rm(from);
   else {
     await (await open(to, 'wx')).close(); // the name is taken by an empty file first
-    await rename(from, to);
+    try {
+      await rename(from, to);
+    } catch (thrown) {
+      await rm(to, { force: true });
+      throw thrown;
+    }
   }
   syncDirectory(path.dirname(path.resolve(to)));
 }
