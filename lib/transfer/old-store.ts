@@ -8,6 +8,7 @@ import { MemoryMappedVectorStore } from '../store.js';
 import type { DistanceMetric, IdType, VectorId } from '../types.js';
 import type { Contents, NewStore, OldDatabase, PassResult } from './old-database.js';
 import { StoreTable } from './tables.js';
+import { validate } from './validate.js';
 
 /**
  * Opens a database of this package to be read.
@@ -84,7 +85,14 @@ class OldStore implements OldDatabase {
         const [ids, , , , , lsns, puts, ends] = columns;
         const most = lsns.findIndex((lsn) => lsn > limit);
         const count = most === -1 ? ids.length : most;
-        if (count === 0) return { ...result, expected: undefined, needsReconciling: isAnew };
+        if (count === 0) {
+          // A deletion that a compaction dropped isn't told, but counts.
+          const isTold = parseInt(result.position, 10) === limit;
+          return {
+            ...result,
+            ...{ position: isTold ? result.position : String(limit), expected: undefined, needsReconciling: isAnew },
+          };
+        }
         const { stored, deleted } = await apply(into, columns, count);
         for (const [i, id] of ids.slice(0, count).entries()) {
           if (this.#beforePending.has(id)) this.#beforePending.set(id, puts[i] === true);
@@ -131,7 +139,7 @@ class OldStore implements OldDatabase {
     const changes = this.#openAt(lsn - 1);
     if (changes !== undefined) return (await firstMark(changes)) === position;
     const [, updated = '', id = ''] = /^\d+ (\S+) ([^]+)$/.exec(position) ?? [];
-    if (this.idType === 'int64' && !/^\d+$/.test(id)) return false;
+    if (id === '' || (this.idType === 'int64' && !/^\d+$/.test(id))) return false;
     const record = this.#store.retrieveVector(this.idType === 'int64' ? BigInt(id) : id);
     return record !== undefined && String(record.updatedAt) === updated;
   }
@@ -146,13 +154,14 @@ class OldStore implements OldDatabase {
     }
   }
 
-  async isUnchanged(position: string): Promise<boolean> {
+  async isUnchanged(position: string, made: NewStore): Promise<boolean> {
     const { changes, isAnew } = await this.#changesSince(position);
     try {
-      return !isAnew && (await changes.next())[0].length === 0;
+      if (!isAnew) return (await changes.next())[0].length === 0;
     } finally {
       changes.end();
     }
+    return (await validate(this.rows(), made, async () => Promise.resolve())).ok;
   }
 
   async contents(): Promise<Contents> {

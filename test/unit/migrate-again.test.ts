@@ -58,6 +58,21 @@ describe('after a compaction', () => {
     expect(await one(store.filePath, to, { validate: true })).toMatchObject({ validation: { ok: true, compared: 5 } });
   });
 
+  test('that dropped a deletion at the end, the file may be put back to before that', async () => {
+    using store = filled(5);
+    const before = readFileSync(store.filePath);
+    const to = directory.file();
+    store.deleteVector('id 2');
+    await store.compact();
+    expect(await one(store.filePath, to, pass)).toMatchObject({ taken: 4 });
+    expect(await one(store.filePath, to, pass)).toMatchObject({ taken: 4, removed: 0 });
+    store.close();
+    writeFileSync(store.filePath, before);
+    expect(await one(store.filePath, to, { validate: true })).toMatchObject({
+      ...{ taken: 5, validation: { ...ALL_THE_SAME, compared: 5 } },
+    });
+  });
+
   test('what unflushed changes delete or bring back counts as it was: power loss takes them back', async () => {
     using store = filled(9);
     const to = directory.file();
@@ -160,9 +175,11 @@ describe('killed at the end', () => {
 
 describe('a directory where one was left out', () => {
   /** Databases a, which is done, and b, which is cut. */
-  async function halfDone(make: (file: string) => void): Promise<{ from: string; to: string; mend: () => void }> {
+  async function halfDone(
+    make: (file: string) => void | Promise<void>,
+  ): Promise<{ from: string; to: string; mend: () => void }> {
     const [from, to] = [folder(), folder()];
-    for (const name of ['a', 'b']) make(path.join(from, `${name}.jvdb`));
+    for (const name of ['a', 'b']) await make(path.join(from, `${name}.jvdb`));
     const b = path.join(from, 'b.jvdb');
     const whole = readFileSync(b);
     writeFileSync(b, whole.subarray(0, 5000));
@@ -172,6 +189,11 @@ describe('a directory where one was left out', () => {
   const ours = (file: string): void => {
     filled(3, file).close();
   };
+  const compacted = async (file: string): Promise<void> => {
+    using store = filled(4, file);
+    store.deleteVector('id 2');
+    await store.compact();
+  };
   const theirs = (file: string): void => {
     const made = old([{ id: 'x', vector: [1, 2] }], {}, folder());
     renameSync(made, file);
@@ -179,9 +201,11 @@ describe('a directory where one was left out', () => {
 
   test.each([
     ['of this package', ours, 3],
+    ['of this package, compacted after a deletion', compacted, 3],
     ['of the old server', theirs, 1],
   ])('those that are done stay so, and are compared where that is asked for: %s', async (_, make, count) => {
     const { from, to, mend } = await halfDone(make);
+    expect(await migrate(from, to)).toMatchObject({ ok: false, databases: [{ to: path.join(to, 'a.jvdb') }] });
     mend();
     const report = await migrate(from, to, { validate: true });
     expect(report).toMatchObject({ ok: true, gone: [], databases: [{ validation: { compared: count } }, {}] });
