@@ -50,12 +50,45 @@ export interface ArrowArray {
   readonly children: readonly ArrowArray[];
   /** To which views refer. */
   readonly texts: readonly Buffer[];
-  /** To which indices refer: several arrays, one after the other. */
-  readonly dictionary: readonly ArrowArray[];
+  /** To which indices refer. */
+  readonly dictionary: ArrowDictionary | undefined;
+}
+
+/** Arrays of values, one after the other: a dictionary may come in very many. */
+export class ArrowDictionary {
+  readonly #parts: ArrowArray[] = [];
+  readonly #ends: number[] = [];
+
+  /**
+   * Adds values behind those that are there.
+   *
+   * @param part - the values
+   */
+  add(part: ArrowArray): void {
+    this.#ends.push((this.#ends.at(-1) ?? 0) + part.length);
+    this.#parts.push(part);
+  }
+
+  /**
+   * Finds a value.
+   *
+   * @param index - which one
+   * @returns the array that it is in, and where; undefined where there is none
+   */
+  find(index: number): [ArrowArray, number] | undefined {
+    let first = 0;
+    for (let end = this.#ends.length; first < end;) {
+      const middle = (first + end) >> 1;
+      if (index < (this.#ends[middle] ?? 0)) end = middle;
+      else first = middle + 1;
+    }
+    const part = this.#parts[first];
+    return part === undefined || !(index >= 0) ? undefined : [part, index - (this.#ends[first - 1] ?? 0)];
+  }
 }
 
 /** Dictionaries by their ids. */
-export type Dictionaries = ReadonlyMap<number, readonly ArrowArray[]>;
+export type Dictionaries = ReadonlyMap<number, ArrowDictionary>;
 
 const BINARIES: readonly number[] = [T.Binary, T.LargeBinary, T.Utf8, T.LargeUtf8];
 const LISTS: readonly number[] = [T.List, T.LargeList, T.Map];
@@ -169,8 +202,8 @@ export function loadArray(type: AnyType, buffers: Buffers, dictionaries: Diction
   const data = buffers.next();
   checkSize(data, length, widthOf(type));
   const texts = VIEWS.includes(id) ? Array.from({ length: buffers.views() }, () => buffers.next()) : [];
-  const dictionary = id === T.Dictionary ? dictionaries.get(type.id ?? -1) : [];
-  if (dictionary === undefined) {
+  const dictionary = id === T.Dictionary ? dictionaries.get(type.id ?? -1) : undefined;
+  if (id === T.Dictionary && dictionary === undefined) {
     throw new Malformed(`it refers to the dictionary ${type.id ?? ''} before that is there: write it as a stream`);
   }
   return arrayOf({ type, length, valid, data, texts, dictionary, numbers: numbersOf(type, data) });
@@ -179,7 +212,7 @@ export function loadArray(type: AnyType, buffers: Buffers, dictionaries: Diction
 function arrayOf(given: Partial<ArrowArray> & Pick<ArrowArray, 'type' | 'length'>): ArrowArray {
   return {
     ...{ valid: undefined, data: Buffer.alloc(0), numbers: undefined, offsets: undefined },
-    ...{ children: [], texts: [], dictionary: [] },
+    ...{ children: [], texts: [], dictionary: undefined },
     ...given,
   };
 }

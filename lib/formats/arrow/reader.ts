@@ -1,7 +1,7 @@
 /** Reads the table of an Arrow file or stream, batch by batch. Threads: one call at a time. */
 import type { Schema } from 'apache-arrow';
 import { shown } from '../../arguments.js';
-import { isThere, listBounds, loadArray, skipArray, type ArrowArray, type AnyType } from './arrays.js';
+import { ArrowDictionary, isThere, listBounds, loadArray, skipArray, type ArrowArray, type AnyType } from './arrays.js';
 import { Buffers, type BatchHeader } from './buffers.js';
 import { KINDS } from './flat.js';
 import type { ArrowMessage } from './messages.js';
@@ -34,7 +34,7 @@ export class ArrowReader {
   readonly schema: Schema;
   readonly #columns: readonly ArrowColumn[];
   readonly #messages: AsyncIterator<ArrowMessage, void>;
-  readonly #dictionaries = new Map<number, ArrowArray[]>();
+  readonly #dictionaries = new Map<number, ArrowDictionary>();
   #dictionaryBytes = 0;
 
   /**
@@ -92,8 +92,9 @@ export class ArrowReader {
     this.#dictionaryBytes += isDelta ? body.length : 0;
     if (this.#dictionaryBytes > MAX_DICTIONARIES) throw new Malformed('its dictionaries are larger than 1 GiB');
     const values = loadArray(type, new Buffers(data, body, isOld), this.#dictionaries);
-    const before = isDelta ? (this.#dictionaries.get(id) ?? []) : [];
-    this.#dictionaries.set(id, [...before, values]);
+    const dictionary = (isDelta ? this.#dictionaries.get(id) : undefined) ?? new ArrowDictionary();
+    dictionary.add(values);
+    this.#dictionaries.set(id, dictionary);
   }
 
   #open(header: BatchHeader, buffers: Buffers): Columns {

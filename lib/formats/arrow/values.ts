@@ -11,13 +11,10 @@ const PER_SECOND = [1n, 1000n, 1_000_000n, 1_000_000_000n];
 
 // In which of its arrays a dictionary has what an index refers to.
 function referred({ numbers, dictionary }: ArrowArray, index: number): [ArrowArray, number] {
-  let at = Number(numbers?.[index]);
-  const wanted = at;
-  for (const part of dictionary) {
-    if (at >= 0 && at < part.length) return [part, at];
-    at -= part.length;
-  }
-  throw new Malformed(`it refers to value ${wanted} of a dictionary that hasn't as many`);
+  const wanted = Number(numbers?.[index]);
+  const found = dictionary?.find(wanted);
+  if (found === undefined) throw new Malformed(`it refers to value ${wanted} of a dictionary that hasn't as many`);
+  return found;
 }
 
 /**
