@@ -114,7 +114,8 @@ async function* streamBytes(input: Stream): AsyncGenerator<Buffer> {
     if (!isUint8Array(piece)) {
       throw new JvdbError('JVDB_INVALID_ARGUMENT', `a stream to import must give bytes, not ${shown(piece)}`);
     }
-    if (piece.length > 0) yield bufferOf(piece);
+    // An iterator may give the same memory again and again.
+    if (piece.length > 0) yield input instanceof Readable ? bufferOf(piece) : Buffer.from(piece);
   }
 }
 

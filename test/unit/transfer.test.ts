@@ -1,7 +1,7 @@
 /** Vectors in from files and out into files, whatever the format. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
   exportVectors,
@@ -160,38 +160,6 @@ describe('where bytes come from', () => {
     other.storeVector(1, [1, 2, 3]);
     await exportVectors(other, file);
     await expectRejection(importVectors(copy, file), 'JVDB_DIMENSION_MISMATCH', /dimension 3, the store of 8/);
-  });
-});
-
-describe('a signal ends waiting', () => {
-  test.each([
-    ['for a stream', (): string => lines(2000)],
-    ['for a zipped one', (): Buffer => gzipSync(lines(2000)).subarray(0, -100)],
-    ['for its first bytes', (): string => ''],
-  ])('%s', async (_, head) => {
-    using copy = store();
-    const stream = new PassThrough();
-    stream.write(head());
-    const stop = new AbortController();
-    const importing = importVectors(copy, stream, { format: 'jsonl', batchSize: 100, signal: stop.signal });
-    setImmediate(() => {
-      stop.abort('enough');
-    });
-    await expect(importing).rejects.toBe('enough');
-    expect(stream.destroyed).toBe(true);
-    expect(copy.vectorCount % 100).toBe(0);
-  });
-
-  test('for a sink that takes nothing', async () => {
-    using original = store(2000);
-    const sink = new Writable({ write: () => undefined, highWaterMark: 1 });
-    const stop = new AbortController();
-    const exporting = exportVectors(original, sink, { format: 'jsonl', signal: stop.signal });
-    setTimeout(() => {
-      stop.abort('enough');
-    }, 50);
-    await expect(exporting).rejects.toBe('enough');
-    expect(sink.destroyed).toBe(false); // the caller's
   });
 });
 
