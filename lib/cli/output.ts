@@ -143,7 +143,7 @@ export class Output {
    */
   done(sentence: string, facts: Readonly<Record<string, unknown>>): void {
     this.clear();
-    this.#write(this.#json ? json(facts) : `${escaped(sentence)}\n`);
+    this.#write(this.#json ? json(facts) : `${sentence}\n`);
   }
 
   /**
