@@ -7,7 +7,7 @@ import { describe, JvdbError } from '../errors.js';
 import type { InBatch, InvalidRecord } from '../formats/types.js';
 import { IdReader } from '../formats/values.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { Target } from './target.js';
+import { checkDimension, type Target } from './target.js';
 import type { IdType } from '../types.js';
 import type { RecordOptions } from './types.js';
 
@@ -115,6 +115,9 @@ export class Filling {
     const target = this.#target;
     if (target === undefined) return; // no vector yet
     const { dimension, idType } = target;
+    if (batch.vectors.length !== batch.count * dimension) {
+      checkDimension({ dimension: batch.vectors.length / batch.count }, target, { name: this.#source });
+    }
     const most = this.#options.batchSize ?? batch.count;
     for (let from = firstAfter(batch, this.resumedAt); from < batch.count; from += most) {
       const to = Math.min(from + most, batch.count);

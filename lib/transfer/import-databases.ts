@@ -5,9 +5,8 @@ import { openSource, type ImportSource, type OpenSource } from '../formats/sourc
 import type { InTable } from '../formats/types.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
 import { Filling, saying } from './filling.js';
-import { checkDimension } from './import.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
-import { checkedPersistence, targetOf, type Target } from './target.js';
+import { checkDimension, checkedPersistence, targetOf, type Target } from './target.js';
 import { Teller } from './teller.js';
 import type { ImportDatabasesOptions, ImportDatabasesReport, ImportedDatabase } from './types.js';
 
@@ -155,7 +154,7 @@ class TableImport {
       allowNonFinite: this.#allowNonFinite,
     });
     const target = targetOf({ persistence: this.#persistence, database: this.#name });
-    checkDimension(this.#table, target, this.#source);
+    checkDimension({ dimension }, target, this.#source);
     this.#filling.fill(target);
   }
 }

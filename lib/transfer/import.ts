@@ -8,7 +8,7 @@ import type { MemoryMappedVectorStore } from '../store.js';
 import { checkCheckpoint, Checkpoint, identityOf } from './checkpoint.js';
 import { Filling, saying, type Resumption } from './filling.js';
 import { batchBytes, checkImportOptions, formatToRead } from './options.js';
-import { targetOf, type NamedDatabase, type Target } from './target.js';
+import { checkDimension, targetOf, type NamedDatabase, type Target } from './target.js';
 import { Teller } from './teller.js';
 import type { ImportOptions, ImportReport } from './types.js';
 
@@ -120,19 +120,4 @@ async function* chosen(
 async function passOver(table: InTable, teller: Teller): Promise<void> {
   const rows = table.rows()[Symbol.asyncIterator]();
   while ((await rows.next()).done !== true) teller.step();
-}
-
-/**
- * Refuses a table whose vectors can't be stored.
- *
- * @param table - what is to be imported
- * @param target - where to
- * @param source - where from, for the message
- */
-export function checkDimension(table: InTable, target: Pick<Target, 'dimension'>, source: Pick<Source, 'name'>): void {
-  if (table.dimension === undefined || table.dimension === target.dimension) return;
-  throw new JvdbError(
-    'JVDB_DIMENSION_MISMATCH',
-    `${source.name} has vectors of dimension ${table.dimension}, the store of ${target.dimension}`,
-  );
 }

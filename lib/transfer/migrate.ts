@@ -166,7 +166,9 @@ async function movesOf(from: string, to: string): Promise<{ moves: Move[]; begun
     const known = begun.find(({ source }) => source === path.resolve(file));
     const first = names.indexOf(name);
     const twice =
-      first < i ? invalid(`${found[first]?.file ?? ''} has the name ${name} too; ${byItself(file)}`) : undefined;
+      first < i && known === undefined
+        ? invalid(`${found[first]?.file ?? ''} has the name ${name} too; ${byItself(file)}`)
+        : undefined;
     const target = known?.file ?? path.join(to, `${name}${ENDING}`);
     return { from: file, to: target, problem: problem ?? (isName(name) ? twice : unnamed(name, file)) };
   });

@@ -7,9 +7,8 @@ import type { Batch, InvalidRecord } from '../formats/types.js';
 import type { DistanceMetric, IdType } from '../types.js';
 import { Filling } from './filling.js';
 import type { Contents, NewStore, OldDatabase, OldOptions, PassResult } from './old-database.js';
-import { checkDimension } from './import.js';
 import { batchBytes } from './options.js';
-import { targetOf } from './target.js';
+import { checkDimension, targetOf } from './target.js';
 import { validate } from './validate.js';
 
 /**

@@ -1,7 +1,8 @@
 /** A database of this package, to migrate from by its journal. Threads: the one that opened it. */
 import { JvdbError } from '../errors.js';
 import type { Batch } from '../formats/types.js';
-import { headerOf } from '../inspect/heads.js';
+import { FileBytes } from '../inspect/bytes.js';
+import { headerOf, readSuperblocks } from '../inspect/heads.js';
 import type { ChangeColumns } from '../native.js';
 import { CHANGES } from '../store-reader.js';
 import { MemoryMappedVectorStore } from '../store.js';
@@ -87,11 +88,8 @@ class OldStore implements OldDatabase {
         const count = most === -1 ? ids.length : most;
         if (count === 0) {
           // A deletion that a compaction dropped isn't told, but counts.
-          const isTold = parseInt(result.position, 10) === limit;
-          return {
-            ...result,
-            ...{ position: isTold ? result.position : String(limit), expected: undefined, needsReconciling: isAnew },
-          };
+          if (parseInt(result.position, 10) !== limit) result.position = this.#floorMark(limit) ?? String(limit);
+          return { ...result, expected: undefined, needsReconciling: isAnew };
         }
         const { stored, deleted } = await apply(into, columns, count);
         for (const [i, id] of ids.slice(0, count).entries()) {
@@ -136,12 +134,24 @@ class OldStore implements OldDatabase {
   // Whether the last change that was taken is the one of that LSN here: a compaction that dropped it has left what it
   // wrote, if nothing came after.
   async #stillHas(lsn: number, position: string): Promise<boolean> {
+    const [, updated = '', id = ''] = /^\d+ (\d+)(?: ([^]+))?$/.exec(position) ?? [];
     const changes = this.#openAt(lsn - 1);
-    if (changes !== undefined) return (await firstMark(changes)) === position;
-    const [, updated = '', id = ''] = /^\d+ (\S+) ([^]+)$/.exec(position) ?? [];
-    if (id === '' || (this.idType === 'int64' && !/^\d+$/.test(id))) return false;
+    if (changes !== undefined) {
+      const mark = await firstMark(changes);
+      return mark === position || (id === '' && mark?.startsWith(`${lsn} ${updated} `) === true);
+    }
+    if (id === '') return this.#floorMark(lsn) === position;
+    if (this.idType === 'int64' && !/^\d+$/.test(id)) return false;
     const record = this.#store.retrieveVector(this.idType === 'int64' ? BigInt(id) : id);
     return record !== undefined && String(record.updatedAt) === updated;
+  }
+
+  // Tells the last change that a compaction saw, of which no record may be left: its LSN and time. Undefined where that
+  // is another one.
+  #floorMark(lsn: number): string | undefined {
+    using bytes = new FileBytes(this.#store.filePath);
+    const { superblock } = readSuperblocks(bytes, () => undefined);
+    return superblock?.floorLsn === lsn ? `${lsn} ${BigInt(superblock.floorUs) / 1000n}` : undefined;
   }
 
   #openAt(lsn: number): Changes | undefined {
@@ -184,7 +194,7 @@ class OldStore implements OldDatabase {
 
 type Changes = ReturnType<NewStore[typeof CHANGES]>;
 
-// A change, such that no other one has the same.
+// A change, such that no other one has the same: LSN, time in milliseconds, id.
 function markOf([ids, , , updated, , lsns]: ChangeColumns, i: number): string {
   return `${lsns[i] ?? 0} ${updated[i] ?? 0} ${String(ids[i])}`;
 }

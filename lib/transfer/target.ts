@@ -1,5 +1,7 @@
 /** What can be imported into: a store, or a database by name. */
 import { invalid, shown } from '../arguments.js';
+import { JvdbError } from '../errors.js';
+import type { InTable, Source } from '../formats/types.js';
 import { headerOf } from '../inspect/heads.js';
 import type { DatabasePersistence } from '../persistence/interface.js';
 import { NamedStores, type Lender } from '../persistence/named-stores.js';
@@ -89,4 +91,23 @@ export function targetOf(given: MemoryMappedVectorStore<object> | NamedDatabase)
     store: (ids, vectors, metadata) => persistence.batchStoreAsync(database, ids, vectors, metadata),
     flush: () => persistence.flushDatabase(database),
   };
+}
+
+/**
+ * Refuses a table whose vectors can't be stored.
+ *
+ * @param table - what is to be imported
+ * @param target - where to
+ * @param source - where from, for the message
+ */
+export function checkDimension(
+  table: Pick<InTable, 'dimension'>,
+  target: Pick<Target, 'dimension'>,
+  source: Pick<Source, 'name'>,
+): void {
+  if (table.dimension === undefined || table.dimension === target.dimension) return;
+  throw new JvdbError(
+    'JVDB_DIMENSION_MISMATCH',
+    `${source.name} has vectors of dimension ${table.dimension}, the store of ${target.dimension}`,
+  );
 }

@@ -6,6 +6,7 @@ import {
   importDatabases,
   importVectors,
   InMemoryDatabasePersistence,
+  JvdbError,
   MemoryMappedVectorStore,
   PersistentDatabasePersistence,
   type InvalidRecord,
@@ -183,4 +184,35 @@ test('what is wrong behind the rows says how many were imported', async () => {
     'JVDB_INVALID_ARGUMENT',
     /where the end of the document should be.*; the first 1 records were imported$/,
   );
+});
+
+test.each(['json', 'parquet', 'arrow', 'npz'] as const)(
+  'a table into a database of its name that has another dimension: %s',
+  async (format) => {
+    using from = new InMemoryDatabasePersistence();
+    from.createDatabase('db', { dimension: 4 });
+    for (const id of [1, 2, 3]) from.storeVector('db', id, [id, 10 * id, 100 * id, 1000 * id]);
+    const file = `${directory.file()}.${format}`;
+    await exportDatabases(from, file, { databases: ['db'] });
+    for (const dimension of [2, 6]) {
+      for (const options of [{ database: 'db' }, format === 'npz' ? { database: 'db' } : {}]) {
+        using into = new InMemoryDatabasePersistence();
+        into.createDatabase('db', { dimension });
+        const importing = importDatabases(into, file, options);
+        await expect(importing).rejects.toThrow(JvdbError);
+        await expect(importing).rejects.toThrow(
+          new RegExp(`dimension 4, the store of ${dimension}|4 values, not ${dimension}`),
+        );
+        expect(into.vectorCount('db')).toBe(0);
+      }
+    }
+  },
+);
+
+test('a document without a schema into a database of another dimension', async () => {
+  using into = new InMemoryDatabasePersistence();
+  into.createDatabase('db', { dimension: 2 });
+  const text = document({ name: 'db', vectors: [{ id: 1, data: [1, 2, 3, 4] }] });
+  await expectRejection(importDatabases(into, text), 'JVDB_DIMENSION_MISMATCH', /dimension 4, the store of 2/);
+  expect(into.vectorCount('db')).toBe(0);
 });
