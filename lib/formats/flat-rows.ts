@@ -74,26 +74,42 @@ export function areFinite(values: Float32Array, start: number, end: number): boo
 }
 
 /**
- * The first value of each row that is no finite number.
+ * The rows that have a value which is no finite number.
  *
  * @param vectors - rows one after the other
  * @param dimension - of each
- * @param found - called with the row's index and the value's
+ * @param found - called with the row's index
  */
-export function findNonFinite(
-  vectors: Float32Array,
-  dimension: number,
-  found: (row: number, column: number) => void,
-): void {
+export function findNonFinite(vectors: Float32Array, dimension: number, found: (row: number) => void): void {
   if (areFinite(vectors, 0, vectors.length)) return;
   for (let start = 0; start < vectors.length; start += dimension) {
-    if (areFinite(vectors, start, start + dimension)) continue;
-    const row = vectors.subarray(start, start + dimension);
-    found(
-      start / dimension,
-      row.findIndex((value) => !Number.isFinite(value)),
-    );
+    if (!areFinite(vectors, start, start + dimension)) found(start / dimension);
   }
+}
+
+/**
+ * The first value of a vector that can't be taken: no finite number, where these aren't allowed, or one that only
+ * float32 has no room for, which never is.
+ *
+ * @param vector - as float32
+ * @param values - that it was made of
+ * @param start - where in these it begins
+ * @param allowNonFinite - whether NaN and infinities are allowed
+ * @returns its position in the vector, and what is wrong with it; undefined where there is none
+ */
+export function firstUnfit(
+  vector: Float32Array,
+  values: ArrayLike<number> | ArrayLike<bigint>,
+  start: number,
+  allowNonFinite: boolean,
+): [at: number, problem: string] | undefined {
+  for (const [at, single] of vector.entries()) {
+    const value = Number(values[start + at]);
+    const isFinite = Number.isFinite(value);
+    if (Number.isFinite(single) || (!isFinite && allowNonFinite)) continue;
+    return [at, `${value}, ${isFinite ? 'which does not fit float32' : 'no finite number'}`];
+  }
+  return undefined;
 }
 
 /**

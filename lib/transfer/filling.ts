@@ -115,7 +115,7 @@ export class Filling {
     const target = this.#target;
     if (target === undefined) return; // no vector yet
     const { dimension, idType } = target;
-    if (batch.vectors.length !== batch.count * dimension) {
+    if (batch.count > 0) {
       checkDimension({ dimension: batch.vectors.length / batch.count }, target, { name: this.#source });
     }
     const most = this.#options.batchSize ?? batch.count;

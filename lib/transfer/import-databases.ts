@@ -121,7 +121,7 @@ class TableImport {
 
   async run(teller: Teller): Promise<ImportedDatabase> {
     const { dimension, idType } = this.#table;
-    if (dimension !== undefined && (this.#options.idType ?? idType) !== undefined) this.#prepare(dimension, []);
+    if (dimension !== undefined && (this.#options.idType ?? idType) !== undefined) this.#prepare(dimension);
     try {
       for await (const batch of saying(this.#table.rows(this.#allowNonFinite), async () => this.#imported())) {
         teller.step();
@@ -129,7 +129,7 @@ class TableImport {
         if (batch.count > 0) this.#prepare(batch.vectors.length / batch.count, batch.ids);
         await this.#filling.store(batch);
       }
-      if (dimension !== undefined) this.#prepare(dimension, []); // though there is no vector
+      if (dimension !== undefined) this.#prepare(dimension); // though there is no vector
       await this.#filling.end();
     } catch (thrown) {
       await this.#filling.giveUp();

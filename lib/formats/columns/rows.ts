@@ -1,6 +1,6 @@
 /** Gathers rows of columnar formats into batches. Threads: one call at a time. */
 import { canonicalId, shown } from '../../arguments.js';
-import { areFinite, floatsFor, rowsPerBatch } from '../flat-rows.js';
+import { areFinite, firstUnfit, floatsFor, rowsPerBatch } from '../flat-rows.js';
 import { checkLength, Gatherer } from '../gatherer.js';
 import { IdReader, Rejection } from '../values.js';
 import type { InBatch, ReadOptions } from '../types.js';
@@ -75,20 +75,11 @@ export class TableRows {
     if (values instanceof Float32Array || values instanceof Float64Array) {
       vectors.set(values.subarray(start, end), to);
     } else for (let i = 0; i < dimension; i++) vectors[to + i] = Number(values[start + i]);
-    if (!areFinite(vectors, to, to + dimension))
-      this.#checkInfinite(values, start, vectors.subarray(to, to + dimension));
+    if (!areFinite(vectors, to, to + dimension)) {
+      const unfit = firstUnfit(vectors.subarray(to, to + dimension), values, start, this.#options.allowNonFinite);
+      if (unfit !== undefined) throw new Rejection(`value ${unfit[0]} of the vector is ${unfit[1]}`);
+    }
     this.#dimension ??= dimension;
-  }
-
-  // Values that are no finite numbers may be allowed; those that only float32 has no room for never are.
-  #checkInfinite(values: Numbers, start: number, vector: Float32Array): void {
-    vector.forEach((single, at) => {
-      const value = Number(values[start + at]);
-      const isFinite = Number.isFinite(value);
-      if (Number.isFinite(single) || (!isFinite && this.#options.allowNonFinite)) return;
-      const problem = isFinite ? 'which does not fit float32' : 'no finite number';
-      throw new Rejection(`value ${at} of the vector is ${value}, ${problem}`);
-    });
   }
 
   /**

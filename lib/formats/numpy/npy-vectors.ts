@@ -1,7 +1,7 @@
 /** Vectors in an array of numpy's: float16, float32 or float64, a row after the other. */
 import { invalid, shown } from '../../arguments.js';
 import { fromHalves } from '../halves.js';
-import { findNonFinite, floatsFor, MAX_DIMENSION } from '../flat-rows.js';
+import { findNonFinite, firstUnfit, floatsFor, MAX_DIMENSION } from '../flat-rows.js';
 import type { NpyHeader } from './npy-header.js';
 import type { Pieces } from '../pieces.js';
 import type { ReadOptions } from '../types.js';
@@ -94,17 +94,10 @@ export class NpyVectors {
     const { allowNonFinite } = this.#options;
     if (allowNonFinite && this.#size < 8) return reasons;
     const values = this.#size === 8 ? new Float64Array(raw, 0, vectors.length) : vectors;
-    findNonFinite(vectors, this.dimension, (row, first) => {
+    findNonFinite(vectors, this.dimension, (row) => {
       const start = row * this.dimension;
-      // Those that only float32 has no room for are never allowed.
-      for (let column = first; column < this.dimension; column++) {
-        const value = values[start + column] ?? 0;
-        const isFinite = Number.isFinite(value);
-        if (Number.isFinite(vectors[start + column]) || (!isFinite && allowNonFinite)) continue;
-        const problem = isFinite ? 'which does not fit float32' : 'no finite number';
-        reasons.set(row, `value ${column} is ${value}, ${problem}`);
-        return;
-      }
+      const unfit = firstUnfit(vectors.subarray(start, start + this.dimension), values, start, allowNonFinite);
+      if (unfit !== undefined) reasons.set(row, `value ${unfit[0]} is ${unfit[1]}`);
     });
     return reasons;
   }
